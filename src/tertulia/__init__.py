@@ -1,0 +1,1 @@
+"""Tertulia: one server for people who talk in real time, in five wire dialects."""

@@ -1,0 +1,53 @@
+"""Roles: what somebody is in the whole server, and what they are in one room."""
+
+from enum import StrEnum
+
+
+class UserRole(StrEnum):
+    ADMIN = "admin"
+    USER = "user"
+
+
+class RoomRole(StrEnum):
+    """Ordered: an owner may all that a moderator may, a moderator all that a member may."""
+
+    MEMBER = "member"
+    MODERATOR = "moderator"
+    OWNER = "owner"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+    def includes(self, other: "RoomRole") -> bool:
+        return self.rank >= other.rank
+
+
+_RANKS = {RoomRole.MEMBER: 0, RoomRole.MODERATOR: 1, RoomRole.OWNER: 2}
+
+
+class RoomKind(StrEnum):
+    CHANNEL = "channel"
+    """Named; public or private; joined or invited to."""
+    GROUP = "group"
+    """By invitation only."""
+    DIRECT = "direct"
+    """Two fixed members; never two rooms for the same pair."""
+
+
+class Status(StrEnum):
+    """What a user shows of themselves."""
+
+    ONLINE = "online"
+    AWAY = "away"
+    BUSY = "busy"
+    OFFLINE = "offline"
+
+
+class LeaveReason(StrEnum):
+    """Why a membership ended."""
+
+    LEFT = "left"
+    KICKED = "kicked"
+    BANNED = "banned"
+    DELETED = "deleted"

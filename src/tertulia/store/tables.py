@@ -1,0 +1,223 @@
+"""The tables, for SQLite and PostgreSQL alike. Migrations make them; this module is what queries are written against."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+from tertulia.domain.clock import from_rfc3339, rfc3339
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC: `timestamptz` on PostgreSQL, RFC 3339 text of fixed length on SQLite, which has no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return rfc3339(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return from_rfc3339(value) if isinstance(value, str) else value
+
+
+class Json(TypeDecorator[dict[str, Any]]):
+    """A JSON object, kept as text: the same on both engines, and never looked into by SQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, Any] | None:
+        return None if value is None else msgspec.json.decode(value)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself for INTEGER PRIMARY KEY alone
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMES)
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("username_key", Text, nullable=False, unique=True),  # folded: "Ana" and "ana" are one name
+    Column("email", Text),
+    Column("email_key", Text, unique=True),
+    Column("display_name", Text, nullable=False),
+    Column("avatar_url", Text),
+    Column("bio", Text, nullable=False, server_default=""),
+    Column("role", Text, nullable=False, server_default="user"),
+    Column("password_hash", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("status", Text, nullable=False, server_default="offline"),
+    Column("status_text", Text, nullable=False, server_default=""),
+    Column("last_seen_at", Moment),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,  # an id is never given twice
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False, index=True),
+    Column("generation", Integer, nullable=False),  # of its refresh token: goes up by one with each refresh
+    Column("rotated_at", Moment, nullable=False),
+    Column("user_agent", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("created_at", Moment, nullable=False),
+    Column("last_used_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("ended_at", Moment, index=True),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("digest", Text, primary_key=True),  # SHA-256 of the ticket: the table opens no socket
+    Column("session_id", Text, ForeignKey("sessions.id"), nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("owner_id", Id, ForeignKey("users.id")),
+    Column("is_private", Boolean, nullable=False, server_default=text("false")),
+    Column("direct_key", Text, unique=True),  # "3:7", the lower id first: one direct room for a pair
+    Column("settings", Json, nullable=False, server_default="{}"),
+    Column("width", Float(53)),  # NULL: a room without a space
+    Column("height", Float(53)),
+    Column("background", Text),
+    Column("speed", Float(53)),
+    Column("spawn_x", Float(53)),
+    Column("spawn_y", Float(53)),
+    Column("member_count", Integer, nullable=False, server_default="0"),
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),
+    Column("archived_at", Moment),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+    postgresql_with={"fillfactor": 50},  # last_seq changes with each batch: room for HOT updates in the page
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("room_id", Id, ForeignKey("rooms.id"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True, index=True),
+    Column("role", Text, nullable=False),
+    Column("muted_until", Moment),
+    Column("read_seq", BigInteger, nullable=False, server_default="0"),
+    Column("joined_at", Moment, nullable=False),
+)
+
+bans = Table(
+    "bans",
+    metadata,
+    Column("room_id", Id, ForeignKey("rooms.id"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True),
+    Column("by", Id, ForeignKey("users.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("room_id", Id, ForeignKey("rooms.id"), nullable=False, index=True),
+    Column("created_by", Id, ForeignKey("users.id"), nullable=False),
+    Column("expires_at", Moment),
+    Column("max_uses", Integer),
+    Column("uses", Integer, nullable=False, server_default="0"),
+    Column("created_at", Moment, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Id, primary_key=True),  # ascending within a room, as seq is
+    Column("room_id", Id, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("user_id", Id, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="text"),
+    Column("reply_to", Id),
+    Column("is_edited", Boolean, nullable=False, server_default=text("false")),
+    Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    UniqueConstraint("room_id", "seq"),  # also the index that pages are read from
+)
+
+room_log = Table(
+    "room_log",
+    metadata,
+    Column("room_id", Id, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("user_id", Id, nullable=False),  # who did it
+    Column("message_id", Id),
+    Column("nonce", Text),
+    Column("digest", BigInteger),  # of what was sent under the nonce; NULL once the message is deleted
+    Column("payload", Text, nullable=False),  # the event as JSON, without room_id, seq and message_id
+    Column("created_at", Moment, nullable=False),
+    Index("uq_room_log_nonce", "room_id", "user_id", "nonce", unique=True,
+          sqlite_where=text("nonce IS NOT NULL"), postgresql_where=text("nonce IS NOT NULL")),
+    Index("ix_room_log_edits", "message_id",  # what a deletion has to blank, at no cost for sending
+          sqlite_where=text("type = 'message_edited'"), postgresql_where=text("type = 'message_edited'")),
+    sqlite_with_rowid=False,  # one tree instead of two, in the order it is read
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("room_id", Id, ForeignKey("rooms.id"), nullable=False, index=True),
+    Column("type", Text, nullable=False),
+    Column("x", Float(53), nullable=False),
+    Column("y", Float(53), nullable=False),
+    Column("width", Float(53), nullable=False),
+    Column("height", Float(53), nullable=False),
+    Column("rotation", Float(53), nullable=False, server_default="0"),
+    Column("is_solid", Boolean, nullable=False, server_default=text("false")),
+    Column("metadata", Json, nullable=False, server_default="{}"),
+    Column("created_by", Id, ForeignKey("users.id")),
+    Column("updated_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
