@@ -147,11 +147,13 @@ memberships = Table(
     Column("joined_at", Moment, nullable=False),
 )
 
-bans = Table(
+bans = Table(  # what a room holds against somebody who is no member of it
     "bans",
     metadata,
     Column("room_id", Id, ForeignKey("rooms.id"), primary_key=True),
     Column("user_id", Id, ForeignKey("users.id"), primary_key=True),
+    Column("kind", Text, nullable=False),  # "banned"; "kicked": may ask to join, but is not joined by entering; "left"
+    Column("muted_until", Moment),  # leaving does not end a mute
     Column("by", Id, ForeignKey("users.id"), nullable=False),
     Column("created_at", Moment, nullable=False),
 )
@@ -201,6 +203,8 @@ room_log = Table(
           sqlite_where=text("nonce IS NOT NULL"), postgresql_where=text("nonce IS NOT NULL")),
     Index("ix_room_log_edits", "message_id",  # what a deletion has to blank, at no cost for sending
           sqlite_where=text("type = 'message_edited'"), postgresql_where=text("type = 'message_edited'")),
+    Index("ix_room_log_deletions", "message_id",
+          sqlite_where=text("type = 'message_deleted'"), postgresql_where=text("type = 'message_deleted'")),
     sqlite_with_rowid=False,  # one tree instead of two, in the order it is read
 )
 

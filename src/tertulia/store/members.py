@@ -1,0 +1,212 @@
+"""Who is a member of which room, and what rooms hold against those who are not. Every change is in the room's log.
+
+The functions that write expect the room to be locked.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Row, Select, delete, func, insert, select, update
+
+from tertulia.domain.errors import NoSuchUser
+from tertulia.domain.events import MemberAdded, MemberRemoved, MemberUpdated
+from tertulia.domain.ids import RoomId, Seq, UserId
+from tertulia.domain.models import Membership, Page
+from tertulia.domain.roles import LeaveReason, RoomRole
+from tertulia.store.tables import bans, memberships, rooms, users
+from tertulia.store.work import Reader, Work
+
+
+class Barrier(StrEnum):
+    """How a room is shut to somebody: a mute outlives leaving, a kick asks for a deliberate return, a ban for mercy."""
+
+    LEFT = "left"
+    KICKED = "kicked"
+    BANNED = "banned"
+
+
+class Ban(Struct, frozen=True, kw_only=True):
+    """What a room holds against somebody who is no member of it."""
+
+    kind: Barrier
+    muted_until: datetime | None = None
+
+
+def add_member(
+    work: Work, room_id: RoomId, user_id: UserId, username: str, role: RoomRole, by: UserId
+) -> Membership:
+    """Make a member of somebody who is none. Lifts a ban; a mute that has not ended goes on.
+
+    A member has read all that was said before they came.
+    """
+    ban = find_ban(work, room_id, user_id)
+    added = work.append(
+        MemberAdded(user_id=user_id, username=username, role=role, by=by, created_at=work.now), room_id
+    )
+    work.sql.execute(
+        insert(memberships).values(
+            room_id=room_id, user_id=user_id, role=role.value, read_seq=added.seq, joined_at=work.now
+        )
+    )
+    _count(work, room_id, +1)
+    if ban is not None:
+        work.sql.execute(delete(bans).where(bans.c.room_id == room_id, bans.c.user_id == user_id))
+    if ban is not None and ban.muted_until is not None and ban.muted_until > work.now:
+        return update_member(work, get_member(work, room_id, user_id), role, ban.muted_until, by)
+    return get_member(work, room_id, user_id)
+
+
+def remove_member(
+    work: Work, room_id: RoomId, user_id: UserId, username: str, reason: LeaveReason, by: UserId
+) -> None:
+    """End a membership. What the room holds against the one who goes is remembered: see `Ban`."""
+    mute = select(memberships.c.muted_until).where(
+        memberships.c.room_id == room_id, memberships.c.user_id == user_id, memberships.c.muted_until > work.now
+    )
+    muted_until = work.sql.execute(mute).scalar()
+    work.sql.execute(delete(memberships).where(memberships.c.room_id == room_id, memberships.c.user_id == user_id))
+    _count(work, room_id, -1)
+    work.append(
+        MemberRemoved(user_id=user_id, username=username, reason=reason, by=by, created_at=work.now), room_id
+    )
+    if reason in _BARRIERS:
+        put_ban(work, room_id, user_id, Ban(kind=_BARRIERS[reason], muted_until=muted_until), by)
+    elif muted_until is not None and reason is LeaveReason.LEFT:
+        put_ban(work, room_id, user_id, Ban(kind=Barrier.LEFT, muted_until=muted_until), by)
+
+
+_BARRIERS = {LeaveReason.KICKED: Barrier.KICKED, LeaveReason.BANNED: Barrier.BANNED}
+
+
+def update_member(
+    work: Work, member: Membership, role: RoomRole, muted_until: datetime | None, by: UserId
+) -> Membership:
+    work.sql.execute(
+        update(memberships)
+        .where(memberships.c.room_id == member.room_id, memberships.c.user_id == member.user_id)
+        .values(role=role.value, muted_until=muted_until)
+    )
+    work.append(
+        MemberUpdated(
+            user_id=member.user_id,
+            username=member.username,
+            role=role,
+            muted_until=muted_until,
+            by=by,
+            created_at=work.now,
+        ),
+        member.room_id,
+    )
+    return get_member(work, member.room_id, member.user_id)
+
+
+def _count(work: Work, room_id: RoomId, change: int) -> None:
+    work.sql.execute(update(rooms).where(rooms.c.id == room_id).values(member_count=rooms.c.member_count + change))
+
+
+def find_member(reader: Reader, room_id: RoomId, user_id: UserId) -> Membership | None:
+    row = reader.sql.execute(
+        _memberships().where(memberships.c.room_id == room_id, memberships.c.user_id == user_id)
+    ).one_or_none()
+    return None if row is None else _membership(row)
+
+
+def get_member(reader: Reader, room_id: RoomId, user_id: UserId) -> Membership:
+    """Raises NoSuchUser: there may be such a user, but the room has no such member."""
+    member = find_member(reader, room_id, user_id)
+    if member is None:
+        raise NoSuchUser("No such member in this room")
+    return member
+
+
+def list_members(reader: Reader, room_id: RoomId, cursor: UserId | None, limit: int) -> Page[Membership]:
+    wanted = _memberships().where(memberships.c.room_id == room_id).order_by(memberships.c.user_id).limit(limit + 1)
+    if cursor is not None:
+        wanted = wanted.where(memberships.c.user_id > cursor)
+    found = [_membership(row) for row in reader.sql.execute(wanted)]
+    return Page(found[:limit], found[limit - 1].user_id if len(found) > limit else None)
+
+
+def list_room_ids(reader: Reader, user_id: UserId) -> Sequence[RoomId]:
+    """All rooms that somebody is a member of, archived ones left out, ascending."""
+    wanted = (
+        select(memberships.c.room_id)
+        .join(rooms, rooms.c.id == memberships.c.room_id)
+        .where(memberships.c.user_id == user_id, rooms.c.archived_at.is_(None))
+        .order_by(memberships.c.room_id)
+    )
+    return [RoomId(room_id) for room_id in reader.sql.execute(wanted).scalars()]
+
+
+def count_owners(reader: Reader, room_id: RoomId) -> int:
+    wanted = select(func.count()).where(memberships.c.room_id == room_id, memberships.c.role == RoomRole.OWNER.value)
+    return reader.sql.execute(wanted).scalar_one()
+
+
+def find_successor(reader: Reader, room_id: RoomId) -> Membership | None:
+    """Who would own the room if its owners were gone: the highest in rank, of those the longest a member."""
+    wanted = _memberships().where(memberships.c.room_id == room_id)
+    ranked = [_membership(row) for row in reader.sql.execute(wanted.order_by(*_SENIORITY).limit(1))]
+    return ranked[0] if ranked else None
+
+
+_SENIORITY = (memberships.c.role.desc(), memberships.c.joined_at, memberships.c.user_id)  # owner > moderator > member
+
+
+def move_read_mark(work: Work, room_id: RoomId, user_id: UserId, seq: Seq) -> bool:
+    """Forward only. Says whether it moved."""
+    moved = work.sql.execute(
+        update(memberships)
+        .where(memberships.c.room_id == room_id, memberships.c.user_id == user_id, memberships.c.read_seq < seq)
+        .values(read_seq=seq)
+    )
+    return moved.rowcount > 0
+
+
+def find_username(reader: Reader, user_id: UserId) -> str | None:
+    """The name of somebody who can become a member: deactivated and deleted accounts can not."""
+    wanted = select(users.c.username).where(users.c.id == user_id, users.c.is_active, ~users.c.is_deleted)
+    return reader.sql.execute(wanted).scalar()
+
+
+def find_ban(reader: Reader, room_id: RoomId, user_id: UserId) -> Ban | None:
+    wanted = select(bans.c.kind, bans.c.muted_until).where(bans.c.room_id == room_id, bans.c.user_id == user_id)
+    row = reader.sql.execute(wanted).one_or_none()
+    return None if row is None else Ban(kind=Barrier(row.kind), muted_until=row.muted_until)
+
+
+def put_ban(work: Work, room_id: RoomId, user_id: UserId, ban: Ban, by: UserId) -> None:
+    """In place of the one there may be."""
+    work.sql.execute(delete(bans).where(bans.c.room_id == room_id, bans.c.user_id == user_id))
+    work.sql.execute(
+        insert(bans).values(
+            room_id=room_id,
+            user_id=user_id,
+            kind=ban.kind.value,
+            muted_until=ban.muted_until,
+            by=by,
+            created_at=work.now,
+        )
+    )
+
+
+def _memberships() -> Select[Any]:
+    return select(memberships, users.c.username, users.c.display_name).join(
+        users, users.c.id == memberships.c.user_id
+    )
+
+
+def _membership(row: Row[Any]) -> Membership:
+    return Membership(
+        room_id=row.room_id,
+        user_id=row.user_id,
+        username=row.username,
+        display_name=row.display_name,
+        role=RoomRole(row.role),
+        muted_until=row.muted_until,
+        read_seq=row.read_seq,
+        joined_at=row.joined_at,
+    )
