@@ -1,0 +1,77 @@
+"""The rooms' logs, as they are read: heads, what comes after a position, and pages; and what a deletion blanks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, select, text, update
+
+from tertulia.domain.commands import LogPage
+from tertulia.domain.errors import NoSuchRoom
+from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent
+from tertulia.domain.ids import MessageId, RoomId, Seq
+from tertulia.store.tables import room_log, rooms
+from tertulia.store.work import Reader, Work, decode_payload, encode_payload
+
+LogPart = tuple[list[DurableEvent], Seq]
+"""Events in order, and the head of the log, which was read before them: they may go past it, never fall short."""
+
+_COLUMNS = (room_log.c.payload, room_log.c.room_id, room_log.c.seq, room_log.c.message_id)
+_AFTER_EACH = text(
+    "SELECT l.payload, l.room_id, l.seq, l.message_id"
+    " FROM unnest(CAST(:rooms AS bigint[]), CAST(:after AS bigint[])) q (room_id, after)"
+    " JOIN LATERAL (SELECT payload, room_id, seq, message_id FROM room_log"
+    " WHERE room_id = q.room_id AND seq > q.after ORDER BY seq LIMIT :limit) l ON true"
+)
+
+
+def heads(reader: Reader, room_ids: Sequence[RoomId]) -> dict[RoomId, Seq]:
+    """Of those rooms that exist, archived ones too: their logs have an end as well."""
+    if not room_ids:
+        return {}
+    rows = reader.sql.execute(select(rooms.c.id, rooms.c.last_seq).where(rooms.c.id.in_(room_ids)))
+    return {RoomId(room_id): Seq(seq) for room_id, seq in rows}
+
+
+def read_log(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -> dict[RoomId, LogPart]:
+    """At most *limit* events after each position."""
+    found: dict[RoomId, LogPart] = {
+        room_id: ([], head) for room_id, head in heads(reader, [room_id for room_id, _ in wanted]).items()
+    }
+    for row in _rows_after(reader, wanted, limit):
+        found[row.room_id][0].append(decode_payload(*row))
+    return found
+
+
+def log_page(reader: Reader, room_id: RoomId, after: Seq, limit: int) -> LogPage:
+    """Raises NoSuchRoom. Whether the reader may see it is decided elsewhere."""
+    part = read_log(reader, [(room_id, after)], limit).get(room_id)
+    if part is None:
+        raise NoSuchRoom()
+    items, head = part
+    seq = items[-1].seq if items else after
+    return LogPage(epoch=reader.epoch, items=items, seq=seq, head=max(head, seq if items else head))
+
+
+def scrub(work: Work, message_id: MessageId, room_id: RoomId, seq: Seq) -> None:
+    """Blanks what a message ever said in its room's log; the nonce stays, so that it can not be used again."""
+    sent = (room_log.c.room_id == room_id) & (room_log.c.seq == seq) & (room_log.c.type == "message_sent")
+    edits = (room_log.c.message_id == message_id) & (room_log.c.type == text("'message_edited'"))
+    for condition in (sent, edits):
+        for row in work.sql.execute(select(*_COLUMNS).where(condition)).all():
+            event = decode_payload(*row)
+            if isinstance(event, MessageSent | MessageEdited) and event.message_id == message_id:
+                blank = encode_payload(msgspec.structs.replace(event, content=""))
+                place = (room_log.c.room_id == row.room_id) & (room_log.c.seq == row.seq)
+                work.sql.execute(update(room_log).where(place).values(payload=blank, digest=None))
+
+
+def _rows_after(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -> list[Row[Any]]:
+    if reader.sql.dialect.name == "postgresql":
+        values = {"rooms": [room for room, _ in wanted], "after": [seq for _, seq in wanted], "limit": limit}
+        return list(reader.sql.execute(_AFTER_EACH, values).all())
+    rows: list[Row[Any]] = []
+    for room_id, after in wanted:
+        place = (room_log.c.room_id == room_id) & (room_log.c.seq > after)
+        rows += reader.sql.execute(select(*_COLUMNS).where(place).order_by(room_log.c.seq).limit(limit)).all()
+    return rows

@@ -1,0 +1,257 @@
+"""SQLite: one thread that writes, batch by batch, and a few that read, each with a connection of its own."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, StaticPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from tertulia.domain.clock import Clock
+from tertulia.domain.errors import Unavailable
+from tertulia.store.lane import BATCH_CAP, QUEUE_CAP, Job, Poison, Settled, failed, run_works, runs
+from tertulia.store.migrate import migrate_sqlite
+from tertulia.store.posts import Posts
+from tertulia.store.work import Committed, Locks, Reader, Work, watch
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+READERS = 4
+BUSY_SECONDS = 2.0
+_ENGINE_FAILURES = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}  # the connection is as good as before
+
+
+class FileMoved(sqlite3.OperationalError):
+    """The file that we have open is not the one at its path any more: what is written to it would be lost."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+
+
+def engine_failure(error: BaseException) -> sqlite3.Error | None:
+    """What SQLite itself failed by, if it did, and not the statement."""
+    cause = error.error if isinstance(error, Poison) else error
+    if isinstance(cause, DBAPIError):
+        cause = cause.orig or cause
+    if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _ENGINE_FAILURES:
+        return cause
+    return None
+
+
+class Session:
+    """One connection, to be used by one thread: raw for what is hot, and SQLAlchemy's view of the same one."""
+
+    def __init__(self, path: Path, synchronous: str) -> None:
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        self._path = path
+        self.raw = sqlite3.connect(
+            uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False, cached_statements=256
+        )
+        try:
+            for pragma in (f"synchronous={synchronous}", "foreign_keys=ON", "wal_autocheckpoint=4000"):
+                self.raw.execute(f"PRAGMA {pragma}")
+            self._file = self._file_now()
+        except BaseException:
+            self.raw.close()
+            raise
+        engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool, pool_reset_on_return=None)
+        watch(engine)
+        # It believes itself in one endless transaction; BEGIN and COMMIT are ours, on the raw connection.
+        self.sql: Connection = engine.connect()
+
+    def begin(self, how: str) -> None:
+        """Raises FileMoved when the file was deleted or replaced under us."""
+        if self._file_now() != self._file:
+            raise FileMoved("the database file was moved or deleted")
+        self.raw.execute(how)
+
+    def roll_back(self) -> None:
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self.raw.close()
+
+    def _file_now(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise FileMoved(str(error)) from error
+        return found.st_dev, found.st_ino
+
+
+class SqliteEngine:
+    """See `Engine`. Every failure of SQLite is `Unavailable` to those who waited, and the next batch tries anew."""
+
+    dialect_name = "sqlite"
+
+    def __init__(self, path: Path, *, clock: Clock, synchronous: str) -> None:
+        self._path = path
+        self._clock = clock
+        self._synchronous = synchronous
+        self._queue: list[Job] = []
+        self._awake = threading.Event()
+        self._is_stopping = False
+        self._writer = threading.Thread(target=self._write_batches, name="store-writer", daemon=True)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._local = threading.local()
+        self._sessions: set[Session] = set()
+        self._loop: asyncio.AbstractEventLoop
+        self._posts = Posts()
+        self.epoch = ""
+        self.on_commit: Callable[[Committed], None] = lambda committed: None
+
+    async def start(self, migrate: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.epoch = await asyncio.to_thread(migrate_sqlite, self._path)
+        self._writer.start()
+
+    async def stop(self) -> None:
+        self._is_stopping = True
+        self._awake.set()
+        if self._writer.ident is not None:
+            await asyncio.to_thread(self._writer.join)
+        await asyncio.sleep(0)  # what the writer handed over last is delivered before we say that we stopped
+        await asyncio.to_thread(self._readers.shutdown)
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+
+    # ---- reading
+
+    async def read(self, query: Callable[[Reader], T]) -> T:
+        try:
+            return await self._loop.run_in_executor(self._readers, self._read, query)
+        except (sqlite3.Error, DBAPIError) as error:
+            if engine_failure(error) is None:
+                raise
+            raise Unavailable() from error
+
+    def _read(self, query: Callable[[Reader], T]) -> T:
+        session = self._reading_session()
+        try:
+            session.begin("BEGIN")
+            return query(Reader(session.sql, self._clock(), self.epoch))
+        except (sqlite3.Error, DBAPIError) as error:
+            if (cause := engine_failure(error)) and not _is_passing(cause):
+                self._drop(session)
+                self._local.session = None
+            raise
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                session.roll_back()
+
+    def _reading_session(self) -> Session:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = self._open()
+        return session
+
+    # ---- writing
+
+    def submit(self, job: Job) -> None:
+        """Raises Unavailable."""
+        if self._is_stopping or len(self._queue) >= QUEUE_CAP:
+            raise Unavailable("The server is stopping" if self._is_stopping else "Overloaded; try again")
+        self._queue.append(job)
+        if not self._awake.is_set():
+            self._awake.set()
+
+    def _write_batches(self) -> None:
+        session: Session | None = None
+        queue = self._queue
+        while not (self._is_stopping and not queue):
+            self._awake.wait()
+            self._awake.clear()
+            while queue:
+                batch = queue[:BATCH_CAP]
+                del queue[: len(batch)]
+                session = self._settle(session, batch)
+
+    def _settle(self, session: Session | None, jobs: Sequence[Job]) -> Session | None:
+        """Commits *jobs*, or what of them can be, and hands the outcome to the loop. Gives the session to go on with."""
+        try:
+            session = session or self._open()
+            settled = self._apply(session, jobs)
+        except Exception as error:
+            if session is not None:
+                session = self._recover(session, error)
+            if (cause := engine_failure(error)) is not None:
+                logger.error("the database failed, %d writes are refused: %s", len(jobs), cause)
+                settled = failed(jobs, Unavailable())
+            elif len(jobs) > 1:
+                half = len(jobs) // 2
+                return self._settle(self._settle(session, jobs[:half]), jobs[half:])
+            else:
+                settled = failed(jobs, error.error if isinstance(error, Poison) else error)
+        self._loop.call_soon_threadsafe(settled.deliver, self._publish)
+        return session
+
+    def _apply(self, session: Session, jobs: Sequence[Job]) -> Settled:
+        now = self._clock()
+        outcomes: list[Any] = []
+        committed = Committed()
+        session.begin("BEGIN IMMEDIATE")
+        for are_posts, run in runs(jobs):
+            if are_posts:
+                outcomes += self._posts.apply(session.raw, [post for post, _ in run], now, committed)  # type: ignore[misc]
+            else:
+                outcomes += run_works(run, committed, lambda: Work(session.sql, now, self.epoch, Locks()))
+        session.raw.execute("COMMIT")
+        return Settled(jobs, outcomes, committed)
+
+    def _recover(self, session: Session, error: Exception) -> Session | None:
+        """The session, rolled back; None if it is better to open another."""
+        cause = engine_failure(error)
+        try:
+            session.roll_back()
+        except sqlite3.Error as another:
+            cause = another
+        if cause is None or _is_passing(cause):
+            return session
+        self._drop(session)
+        return None
+
+    def _publish(self, committed: Committed) -> None:
+        self.on_commit(committed)
+
+    def _open(self) -> Session:
+        session = Session(self._path, self._synchronous)
+        found = session.raw.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+        if found is None or found[0] != self.epoch:
+            session.close()
+            raise FileMoved("another database was put in its place: restart the server")
+        self._sessions.add(session)
+        return session
+
+    def _drop(self, session: Session) -> None:
+        self._sessions.discard(session)
+        with contextlib.suppress(sqlite3.Error):
+            session.close()
+
+
+def _is_passing(cause: sqlite3.Error) -> bool:
+    return not isinstance(cause, FileMoved) and cause.sqlite_errorcode & 0xFF in _PASSING
+
+
