@@ -1,0 +1,1 @@
+"""What the server costs, measured beside the tutorial way and beside Node.js: `python -m benchmarks`."""

@@ -1,0 +1,1 @@
+"""The same jobs as others do them, to measure beside."""
