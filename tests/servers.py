@@ -69,7 +69,11 @@ class Program:
         assert self._process is None
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, preexec_fn=die_with_parent, **self._popen
+                self._command,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 (one call of C, and no lock)
+                **self._popen,
             )
         try:
             wait_until(self._is_up, f"{self._command[0]} answers")
