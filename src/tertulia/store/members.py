@@ -35,17 +35,13 @@ class Ban(Struct, frozen=True, kw_only=True):
     muted_until: datetime | None = None
 
 
-def add_member(
-    work: Work, room_id: RoomId, user_id: UserId, username: str, role: RoomRole, by: UserId
-) -> Membership:
+def add_member(work: Work, room_id: RoomId, user_id: UserId, username: str, role: RoomRole, by: UserId) -> Membership:
     """Make a member of somebody who is none. Lifts a ban; a mute that has not ended goes on.
 
     A member has read all that was said before they came.
     """
     ban = find_ban(work, room_id, user_id)
-    added = work.append(
-        MemberAdded(user_id=user_id, username=username, role=role, by=by, created_at=work.now), room_id
-    )
+    added = work.append(MemberAdded(user_id=user_id, username=username, role=role, by=by, created_at=work.now), room_id)
     work.sql.execute(
         insert(memberships).values(
             room_id=room_id, user_id=user_id, role=role.value, read_seq=added.seq, joined_at=work.now
@@ -59,9 +55,7 @@ def add_member(
     return get_member(work, room_id, user_id)
 
 
-def remove_member(
-    work: Work, room_id: RoomId, user_id: UserId, username: str, reason: LeaveReason, by: UserId
-) -> None:
+def remove_member(work: Work, room_id: RoomId, user_id: UserId, username: str, reason: LeaveReason, by: UserId) -> None:
     """End a membership. What the room holds against the one who goes is remembered: see `Ban`."""
     mute = select(memberships.c.muted_until).where(
         memberships.c.room_id == room_id, memberships.c.user_id == user_id, memberships.c.muted_until > work.now
@@ -69,9 +63,7 @@ def remove_member(
     muted_until = work.sql.execute(mute).scalar()
     work.sql.execute(delete(memberships).where(memberships.c.room_id == room_id, memberships.c.user_id == user_id))
     _count(work, room_id, -1)
-    work.append(
-        MemberRemoved(user_id=user_id, username=username, reason=reason, by=by, created_at=work.now), room_id
-    )
+    work.append(MemberRemoved(user_id=user_id, username=username, reason=reason, by=by, created_at=work.now), room_id)
     if reason in _BARRIERS:
         put_ban(work, room_id, user_id, Ban(kind=_BARRIERS[reason], muted_until=muted_until), by)
     elif muted_until is not None and reason is LeaveReason.LEFT:
@@ -194,9 +186,7 @@ def put_ban(work: Work, room_id: RoomId, user_id: UserId, ban: Ban, by: UserId) 
 
 
 def _memberships() -> Select[Any]:
-    return select(memberships, users.c.username, users.c.display_name).join(
-        users, users.c.id == memberships.c.user_id
-    )
+    return select(memberships, users.c.username, users.c.display_name).join(users, users.c.id == memberships.c.user_id)
 
 
 def _membership(row: Row[Any]) -> Membership:

@@ -1,0 +1,125 @@
+"""Messages: what may be said, changing and taking back what was said, reading it, and how far one has read."""
+
+from hashlib import blake2b
+
+from tertulia.domain.commands import (
+    DeleteMessage,
+    Edited,
+    EditMessage,
+    GetMessage,
+    ListEvents,
+    ListMessages,
+    LogPage,
+    MarkRead,
+    SendMessage,
+)
+from tertulia.domain.errors import EmptyMessage, Forbidden, Invalid, Muted, NoSuchMessage, NotAMember, RoleTooLow
+from tertulia.domain.events import ReadUpdated
+from tertulia.domain.ids import MessageId, Seq
+from tertulia.domain.models import Actor, Message, Page
+from tertulia.domain.roles import RoomRole
+from tertulia.services import policy
+from tertulia.services.checks import check_page, encode_text
+from tertulia.store import Post, Reader, Work, log_page
+from tertulia.store import messages as stored
+from tertulia.store.members import move_read_mark
+from tertulia.store.rooms import Standing
+
+LONGEST_NONCE = 64
+
+
+class Messages:
+    """*max_length*: characters a message may have."""
+
+    def __init__(self, *, max_length: int = 4000) -> None:
+        self._max_length = max_length
+
+    def post(self, command: SendMessage, actor: Actor) -> Post:
+        """What the writer lane needs of a message that may be said; whether it may be said there, the lane decides."""
+        said = self._checked(command.content)
+        nonce = command.nonce
+        if nonce is not None:
+            if not 1 <= len(nonce) <= LONGEST_NONCE:
+                raise Invalid(f"nonce must have from 1 to {LONGEST_NONCE} characters", field="nonce")
+            encode_text(nonce, "nonce")
+        return Post(
+            room_id=command.room_id,
+            user_id=actor.user_id,
+            username=actor.username,
+            content=command.content,
+            reply_to=command.reply_to,
+            nonce=nonce,
+            digest=None if nonce is None else _digest(said, command.reply_to),
+        )
+
+    def edit_message(self, command: EditMessage, actor: Actor, work: Work) -> Edited:
+        """Without an event if it says the same already."""
+        self._checked(command.content)
+        message, standing = _lock(command.message_id, actor, work)
+        if message.user_id != actor.user_id:
+            raise Forbidden("Only its author edits a message")
+        if message.is_deleted:
+            raise NoSuchMessage
+        if standing.member is None:
+            raise NotAMember
+        if standing.member.muted_until is not None and standing.member.muted_until > work.now:
+            raise Muted
+        if message.content == command.content:
+            return Edited(message=message, seq=stored.last_edit_seq(work, message))
+        seq = stored.edit_message(work, message, command.content, actor.user_id)
+        return Edited(message=self.get_message(GetMessage(message_id=message.id), actor, work), seq=seq)
+
+    def delete_message(self, command: DeleteMessage, actor: Actor, work: Work) -> Seq:
+        message, standing = _lock(command.message_id, actor, work)
+        if message.user_id != actor.user_id and policy.rank(standing, actor) < RoomRole.MODERATOR.rank:
+            raise RoleTooLow("Only its author or a moderator deletes a message")
+        if message.is_deleted:
+            return stored.deletion_seq(work, message)
+        return stored.delete_message(work, message, actor.user_id)
+
+    def get_message(self, command: GetMessage, actor: Actor, reader: Reader) -> Message:
+        message, _ = policy.see_message(reader, command.message_id, actor)
+        return message
+
+    def list_messages(self, command: ListMessages, actor: Actor, reader: Reader) -> Page[Message]:
+        policy.read_room(reader, command.room_id, actor)
+        return stored.list_messages(reader, command.room_id, command.cursor, check_page(command.limit))
+
+    def list_events(self, command: ListEvents, actor: Actor, reader: Reader) -> LogPage:
+        if command.after < 0:
+            raise Invalid("after must not be negative", field="after")
+        policy.read_room(reader, command.room_id, actor)
+        return log_page(reader, command.room_id, command.after, check_page(command.limit))
+
+    def mark_read(self, command: MarkRead, actor: Actor, work: Work) -> Seq:
+        """A mark beyond the end of the log stands at its end. Told to the room only if it moved."""
+        room, member = policy.need_membership(work, command.room_id, actor)
+        seq = min(command.seq, room.last_seq)
+        if seq <= member.read_seq:
+            return member.read_seq
+        work.lock(command.room_id)
+        if not move_read_mark(work, room.id, actor.user_id, seq):
+            return policy.need_membership(work, command.room_id, actor)[1].read_seq
+        work.announce(ReadUpdated(room_id=room.id, user_id=actor.user_id, seq=seq))
+        return seq
+
+    def _checked(self, content: str) -> bytes:
+        """As UTF-8."""
+        if not content or content.isspace():
+            raise EmptyMessage
+        if len(content) > self._max_length:
+            raise Invalid(f"The message is longer than {self._max_length} characters", field="content")
+        return encode_text(content, "content")
+
+
+def _lock(message_id: MessageId, actor: Actor, work: Work) -> tuple[Message, Standing]:
+    """The message as it is while its room is locked."""
+    seen, _ = policy.see_message(work, message_id, actor)
+    work.lock(seen.room_id)
+    return policy.see_message(work, message_id, actor)
+
+
+def _digest(said: bytes, reply_to: MessageId | None) -> int:
+    """Tells whether two requests under one nonce are the same."""
+    digest = blake2b(b"%d\0%s" % (reply_to or 0, said), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,90 @@
+"""Who may see, read, moderate and own a room: all in one place.
+
+What a stranger may not see does not exist for them. A private room (every group and direct room is one) exists for its
+members; a public one for everybody, but only members read it. Server admins read, moderate and own every public room;
+of a private one they are what their membership says, save that they may archive it unseen.
+"""
+
+from tertulia.domain.errors import Banned, Forbidden, NoSuchMessage, NoSuchRoom, NotAMember, RoleTooLow, TertuliaError
+from tertulia.domain.ids import MessageId, RoomId, UserId
+from tertulia.domain.models import Actor, Membership, Message, Room
+from tertulia.domain.roles import RoomKind, RoomRole
+from tertulia.store.members import Barrier, find_ban
+from tertulia.store.messages import find_message
+from tertulia.store.rooms import Standing, find_standing
+from tertulia.store.work import Reader
+
+STRANGER = -1
+ADMIN = RoomRole.OWNER.rank + 1
+
+
+def is_public(room: Room) -> bool:
+    return room.kind is RoomKind.CHANNEL and not room.is_private
+
+
+def rank(standing: Standing, actor: Actor) -> int:
+    """What *actor* may in the room: the rank of a role, ADMIN above them all, or STRANGER."""
+    if actor.is_admin and is_public(standing.room):
+        return ADMIN
+    return STRANGER if standing.member is None else standing.member.role.rank
+
+
+def see_room(reader: Reader, room_id: RoomId, actor: Actor) -> Standing:
+    """Raises NoSuchRoom."""
+    standing = find_standing(reader, room_id, actor.user_id)
+    if standing is None or (standing.member is None and not is_public(standing.room)):
+        raise NoSuchRoom
+    return standing
+
+
+def read_room(reader: Reader, room_id: RoomId, actor: Actor) -> Standing:
+    """What was said in it, and who its members are. Raises NoSuchRoom, NotAMember."""
+    standing = see_room(reader, room_id, actor)
+    if rank(standing, actor) == STRANGER:
+        raise NotAMember
+    return standing
+
+
+def need_role(reader: Reader, room_id: RoomId, actor: Actor, least: RoomRole) -> Standing:
+    """Raises NoSuchRoom, NotAMember, RoleTooLow."""
+    standing = read_room(reader, room_id, actor)
+    if rank(standing, actor) < least.rank:
+        raise RoleTooLow
+    return standing
+
+
+def need_membership(reader: Reader, room_id: RoomId, actor: Actor) -> tuple[Room, Membership]:
+    """For what is one's own in a room: being an admin is not enough. Raises NoSuchRoom, NotAMember."""
+    standing = see_room(reader, room_id, actor)
+    if standing.member is None:
+        raise NotAMember
+    return standing.room, standing.member
+
+
+def need_changing_members(room: Room) -> None:
+    """Raises Forbidden for a direct room, whose two members are fixed."""
+    if room.kind is RoomKind.DIRECT:
+        raise Forbidden("A direct room has its two members, for ever")
+
+
+def need_entry(reader: Reader, room_id: RoomId, user_id: UserId, *, is_asked: bool) -> None:
+    """Raises Banned; and NotAMember for who was kicked and does not ask to join but merely enters: a kicked client
+    that reconnects by itself stays outside."""
+    ban = find_ban(reader, room_id, user_id)
+    if ban is None or ban.kind is Barrier.LEFT:
+        return
+    if ban.kind is Barrier.BANNED:
+        raise Banned
+    if not is_asked:
+        raise NotAMember
+
+
+def see_message(reader: Reader, message_id: MessageId, actor: Actor) -> tuple[Message, Standing]:
+    """Deleted ones too. Raises NoSuchMessage, also for one in a room that *actor* may not read."""
+    message = find_message(reader, message_id)
+    if message is None:
+        raise NoSuchMessage
+    try:
+        return message, read_room(reader, message.room_id, actor)
+    except TertuliaError:
+        raise NoSuchMessage from None

@@ -1,0 +1,153 @@
+"""Rooms: making, finding, changing and archiving them, and the snapshot with which one enters."""
+
+import math
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET
+
+from tertulia.domain.commands import (
+    ArchiveRoom,
+    CreateRoom,
+    EnterRoom,
+    GetRoom,
+    ListHeads,
+    ListRooms,
+    NewSpace,
+    RoomHead,
+    Snapshot,
+    UpdateRoom,
+)
+from tertulia.domain.errors import Invalid, NoSuchRoom, NotAMember, RoleTooLow
+from tertulia.domain.ids import RoomId
+from tertulia.domain.models import Actor, Page, Room, Space
+from tertulia.domain.roles import RoomKind, RoomRole
+from tertulia.services import policy
+from tertulia.services.checks import check_json, check_name, check_page, check_text
+from tertulia.services.members import admit
+from tertulia.store import Reader, Store, Work
+from tertulia.store import rooms as stored
+from tertulia.store.members import add_member
+from tertulia.store.messages import newest_messages
+from tertulia.store.objects import list_objects
+
+SNAPSHOT_MESSAGES = 50
+LARGEST_SPACE = 100_000.0
+
+
+class Rooms:
+    """*room_creation*: who may make rooms. Lengths in characters, *max_settings* in bytes of JSON."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        room_creation: Literal["everyone", "admins"] = "everyone",
+        max_name: int = 100,
+        max_description: int = 1000,
+        max_settings: int = 4096,
+    ) -> None:
+        self._store = store
+        self._room_creation = room_creation
+        self._max_name, self._max_description, self._max_settings = max_name, max_description, max_settings
+
+    def create_room(self, command: CreateRoom, actor: Actor, work: Work) -> Room:
+        """A channel, owned by *actor*, who is its first member: that is the first event of its log."""
+        if self._room_creation == "admins" and not actor.is_admin:
+            raise RoleTooLow("Only admins create rooms on this server")
+        room = Room(
+            id=RoomId(0),
+            kind=RoomKind.CHANNEL,
+            name=self._name(command.name),
+            description=self._description(command.description),
+            owner_id=actor.user_id,
+            is_private=command.is_private,
+            space=None if command.space is None else _space(command.space),
+            created_at=work.now,
+            updated_at=work.now,
+        )
+        room_id = stored.insert_room(work, room)
+        add_member(work, room_id, actor.user_id, actor.username, RoomRole.OWNER, actor.user_id)
+        return self.get_room(GetRoom(room_id=room_id), actor, work)
+
+    def get_room(self, command: GetRoom, actor: Actor, reader: Reader) -> Room:
+        return stored.with_unread(reader, policy.see_room(reader, command.room_id, actor))
+
+    def list_rooms(self, command: ListRooms, actor: Actor, reader: Reader) -> Page[Room]:
+        q = check_text(command.q or "", "q", most=self._max_name).strip()
+        return stored.list_rooms(
+            reader, actor.user_id, q=q, mine=command.mine, cursor=command.cursor, limit=check_page(command.limit)
+        )
+
+    def list_heads(self, command: ListHeads, actor: Actor, reader: Reader) -> list[RoomHead]:
+        return stored.list_heads(reader, actor.user_id)
+
+    def update_room(self, command: UpdateRoom, actor: Actor, work: Work) -> Room:
+        """Without an event if nothing changes."""
+        work.lock(command.room_id)
+        room = policy.need_role(work, command.room_id, actor, RoomRole.MODERATOR).room
+        changed = self._changed(room, command)
+        if changed != room:
+            stored.update_room(work, changed, actor.user_id)
+        return self.get_room(GetRoom(room_id=room.id), actor, work)
+
+    def archive_room(self, command: ArchiveRoom, actor: Actor, work: Work) -> None:
+        work.lock(command.room_id)
+        standing = stored.find_standing(work, command.room_id, actor.user_id)
+        if standing is None:
+            raise NoSuchRoom
+        if not actor.is_admin:
+            policy.need_role(work, command.room_id, actor, RoomRole.OWNER)
+        stored.archive_room(work, command.room_id, actor.user_id)
+
+    async def enter(self, command: EnterRoom, actor: Actor) -> Snapshot:
+        """The room as it is, after having become a member of it if it is public."""
+        try:
+            return await self._store.read(lambda reader: self.snapshot(command, actor, reader))
+        except NotAMember:
+            await self._store.write(lambda work: admit(work, command.room_id, actor, is_asked=False))
+        return await self._store.read(lambda reader: self.snapshot(command, actor, reader))
+
+    def snapshot(self, command: EnterRoom, actor: Actor, reader: Reader) -> Snapshot:
+        """The head is read first, and messages up to it: whatever else is newer than the head, the events after it
+        say again. Raises NoSuchRoom, NotAMember."""
+        room, member = policy.need_membership(reader, command.room_id, actor)
+        return Snapshot(
+            room=stored.with_unread(reader, stored.Standing(room, member)),
+            membership=member,
+            epoch=reader.epoch,
+            seq=room.last_seq,
+            messages=newest_messages(reader, room.id, room.last_seq, SNAPSHOT_MESSAGES),
+            objects=list_objects(reader, room.id),
+        )
+
+    def _changed(self, room: Room, command: UpdateRoom) -> Room:
+        changes: dict[str, object] = {}
+        if command.name is not UNSET:
+            changes["name"] = self._name(command.name)
+        if command.description is not UNSET:
+            changes["description"] = self._description(command.description)
+        if command.is_private is not UNSET:
+            if room.kind is not RoomKind.CHANNEL and not command.is_private:
+                raise Invalid("Only a channel can be public", field="is_private")
+            changes["is_private"] = command.is_private
+        if command.settings is not UNSET:
+            changes["settings"] = check_json(command.settings, "settings", most=self._max_settings, depth=4)
+        return msgspec.structs.replace(room, **changes)
+
+    def _name(self, name: str) -> str:
+        return check_name(name, "name", most=self._max_name)
+
+    def _description(self, description: str) -> str:
+        return check_text(description.strip(), "description", most=self._max_description)
+
+
+def _space(new: NewSpace) -> Space:
+    """One enters it in the middle."""
+    for field, length in (("width", new.width), ("height", new.height)):
+        if not (math.isfinite(length) and 1 <= length <= LARGEST_SPACE):
+            raise Invalid(f"{field} must be from 1 to {LARGEST_SPACE:.0f}", field=field)
+    background = None if new.background is None else check_text(new.background, "background", most=2000)
+    return Space(
+        width=new.width, height=new.height, background=background, spawn_x=new.width / 2, spawn_y=new.height / 2
+    )

@@ -1,0 +1,200 @@
+"""Rooms: what is kept of them, whom they are listed for, how much of them is unread, and where their logs end."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy.sql.selectable import ScalarSelect
+
+from tertulia.domain.commands import RoomHead
+from tertulia.domain.events import RoomDeleted, RoomUpdated
+from tertulia.domain.ids import RoomId, Seq, UserId
+from tertulia.domain.models import Membership, Page, Room, Space
+from tertulia.domain.roles import RoomKind
+from tertulia.store.members import find_member
+from tertulia.store.meta import follow_ids
+from tertulia.store.tables import memberships, messages, rooms
+from tertulia.store.work import Reader, Work
+
+UNREAD_MOST = 1000
+"""Unread messages are counted among this many, the newest: a larger number would tell nobody more."""
+
+
+class Standing(Struct, frozen=True):
+    """A room that is not archived, and what somebody is in it. The room's `unread` is not counted."""
+
+    room: Room
+    member: Membership | None
+
+
+def insert_room(work: Work, room: Room, *, direct_key: str | None = None) -> RoomId:
+    """Its id is the next one, unless *room* has one. It has no members yet, and nothing in its log."""
+    space = room.space
+    room_id = work.sql.execute(
+        insert(rooms)
+        .values(
+            **({"id": room.id} if room.id else {}),
+            kind=room.kind.value,
+            name=room.name,
+            description=room.description,
+            owner_id=room.owner_id,
+            is_private=room.is_private,
+            direct_key=direct_key,
+            settings=room.settings,
+            width=space and space.width,
+            height=space and space.height,
+            background=space and space.background,
+            speed=space and space.speed,
+            spawn_x=space and space.spawn_x,
+            spawn_y=space and space.spawn_y,
+            created_at=room.created_at,
+            updated_at=room.updated_at,
+        )
+        .returning(rooms.c.id)
+    ).scalar_one()
+    if room.id:
+        follow_ids(work, rooms)
+    return RoomId(room_id)
+
+
+def update_room(work: Work, room: Room, by: UserId) -> Room:
+    """Write what may change of *room*, and append it to the log as it is now."""
+    work.sql.execute(
+        update(rooms)
+        .where(rooms.c.id == room.id)
+        .values(
+            name=room.name,
+            description=room.description,
+            owner_id=room.owner_id,
+            is_private=room.is_private,
+            settings=room.settings,
+            updated_at=work.now,
+        )
+    )
+    now = get_room_of_nobody(work, room.id)
+    work.append(RoomUpdated(user_id=by, room=now, created_at=work.now), room.id)
+    return now
+
+
+def archive_room(work: Work, room_id: RoomId, by: UserId) -> None:
+    """The log ends here. Memberships stay, and mean nothing any more."""
+    work.append(RoomDeleted(user_id=by, created_at=work.now), room_id)
+    work.sql.execute(update(rooms).where(rooms.c.id == room_id).values(archived_at=work.now))
+
+
+def find_standing(reader: Reader, room_id: RoomId, user_id: UserId) -> Standing | None:
+    """None: there is no such room, or it is archived."""
+    row = reader.sql.execute(_rooms_for(user_id).where(rooms.c.id == room_id)).one_or_none()
+    if row is None:
+        return None
+    member = None if row.my_read_seq is None else find_member(reader, room_id, user_id)
+    return Standing(_room(row), member)
+
+
+def get_room_of_nobody(reader: Reader, room_id: RoomId) -> Room:
+    """As events carry it: with nothing of any one user's, and without `last_seq`."""
+    row = reader.sql.execute(select(rooms, literal(None).label("my_read_seq")).where(rooms.c.id == room_id)).one()
+    return _room(row, of_nobody=True)
+
+
+def with_unread(reader: Reader, standing: Standing) -> Room:
+    """The room as the one whose standing it is sees it, `unread` counted."""
+    room, member = standing.room, standing.member
+    if member is None or member.read_seq >= room.last_seq:
+        return room
+    unread = select(_unread(literal(room.id), literal(member.read_seq), member.user_id))
+    return msgspec.structs.replace(room, unread=reader.sql.execute(unread).scalar_one())
+
+
+def list_rooms(
+    reader: Reader, user_id: UserId, *, q: str | None, mine: bool, cursor: RoomId | None, limit: int
+) -> Page[Room]:
+    """Public ones and those of *user_id*, or only those (*mine*), with `unread`; by id."""
+    unread = _unread(rooms.c.id, memberships.c.read_seq, user_id).label("unread")
+    wanted = _rooms_for(user_id, unread).order_by(rooms.c.id).limit(limit + 1)
+    is_mine = memberships.c.user_id.is_not(None)
+    wanted = wanted.where(is_mine if mine else or_(is_mine, _is_public()))
+    if cursor is not None:
+        wanted = wanted.where(rooms.c.id > cursor)
+    if q:
+        wanted = wanted.where(
+            or_(rooms.c.name.icontains(q, autoescape=True), rooms.c.description.icontains(q, autoescape=True))
+        )
+    found = [_room(row, unread=row.unread) for row in reader.sql.execute(wanted)]
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def list_heads(reader: Reader, user_id: UserId) -> list[RoomHead]:
+    """Of all rooms that *user_id* is a member of, by id."""
+    unread = _unread(rooms.c.id, memberships.c.read_seq, user_id)
+    wanted = (
+        select(rooms.c.id, rooms.c.last_seq, memberships.c.read_seq, unread.label("unread"))
+        .join(rooms, rooms.c.id == memberships.c.room_id)
+        .where(memberships.c.user_id == user_id, rooms.c.archived_at.is_(None))
+        .order_by(rooms.c.id)
+    )
+    return [
+        RoomHead(room_id=row.id, epoch=reader.epoch, seq=row.last_seq, read_seq=row.read_seq, unread=row.unread)
+        for row in reader.sql.execute(wanted)
+    ]
+
+
+def has_rooms(reader: Reader) -> bool:
+    """Whether there are any, archived ones too."""
+    return reader.sql.execute(select(rooms.c.id).limit(1)).scalar() is not None
+
+
+def _is_public() -> ColumnElement[bool]:
+    return and_(rooms.c.kind == RoomKind.CHANNEL.value, ~rooms.c.is_private)
+
+
+def _rooms_for(user_id: UserId, *more: ColumnElement[Any]) -> Select[Any]:
+    mine = and_(memberships.c.room_id == rooms.c.id, memberships.c.user_id == user_id)
+    return (
+        select(rooms, memberships.c.read_seq.label("my_read_seq"), *more)
+        .select_from(rooms.outerjoin(memberships, mine))
+        .where(rooms.c.archived_at.is_(None))
+    )
+
+
+def _unread(room_id: ColumnElement[Any], read_seq: ColumnElement[Any], user_id: UserId) -> ScalarSelect[int]:
+    """What others said after *read_seq* and did not delete, among the newest: so its cost has a bound as well."""
+    newest = (
+        select(messages.c.user_id, messages.c.is_deleted)
+        .where(messages.c.room_id == room_id, messages.c.seq > read_seq)
+        .order_by(messages.c.seq.desc())
+        .limit(UNREAD_MOST)
+        .correlate(rooms, memberships)
+        .subquery()
+    )
+    return select(func.count()).where(newest.c.user_id != user_id, ~newest.c.is_deleted).scalar_subquery()
+
+
+def _room(row: Row[Any], *, unread: int = 0, of_nobody: bool = False) -> Room:
+    space = None
+    if row.width is not None:
+        space = Space(
+            width=row.width,
+            height=row.height,
+            background=row.background,
+            speed=row.speed,
+            spawn_x=row.spawn_x,
+            spawn_y=row.spawn_y,
+        )
+    return Room(
+        id=row.id,
+        kind=RoomKind(row.kind),
+        name=row.name,
+        description=row.description,
+        owner_id=row.owner_id,
+        is_private=row.is_private,
+        settings=row.settings,
+        space=space,
+        member_count=row.member_count,
+        last_seq=Seq(0) if of_nobody else row.last_seq,
+        unread=unread,
+        read_seq=row.my_read_seq or Seq(0),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
