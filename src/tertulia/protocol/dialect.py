@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from msgspec import UNSET, Struct
 
-from tertulia.domain.commands import Command
+from tertulia.domain.commands import Command, Snapshot
 from tertulia.domain.errors import TertuliaError
 from tertulia.domain.events import Event
 from tertulia.domain.ids import RoomId, Seq
@@ -85,13 +85,14 @@ class Occupant(Struct, frozen=True, kw_only=True):
 
 
 class Entered(Struct, frozen=True, kw_only=True):
-    """What EnterRoom gives a connection: the snapshot, who is there, and how the log goes on."""
+    """What EnterRoom gives a connection: the snapshot, who is there (oneself included, at x, y), and how the log goes
+    on. When it is RESUMED, the events after the client's `after` follow."""
 
-    snapshot: Any  # domain.commands.Snapshot
+    snapshot: Snapshot
     users: list[Occupant]
     result: Resume
-    backlog: bool
-    """Events after the client's `after` follow, and `caught_up` ends them."""
+    x: float | None = None
+    y: float | None = None
 
 
 class Dialect(Protocol):
@@ -102,6 +103,10 @@ class Dialect(Protocol):
 
     name: str
     """Unique: frames are built once per (event, name)."""
+    subprotocol: str | None
+    """What a client asks for in `Sec-WebSocket-Protocol` to get this one; None: by asking for nothing."""
+    is_binary: bool
+    """Whether its frames are binary both ways; else text. The other kind is not understood (`CloseReason.BINARY`)."""
     greets: bool
     """Whether a `Greet` is executed when the socket opens."""
     heartbeats: bool

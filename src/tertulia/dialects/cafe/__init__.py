@@ -1,0 +1,5 @@
+"""cafe, the native dialect: sockets at `/api/v1/ws`, REST under `/api/v1`."""
+
+from tertulia.dialects.cafe.socket import CafeDialect, cafe_dialects
+
+__all__ = ["CafeDialect", "cafe_dialects"]

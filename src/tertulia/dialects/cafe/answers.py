@@ -1,0 +1,259 @@
+"""cafe, server to client: what answers a client's own events, and what the server says of itself."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from tertulia.dialects.cafe import shapes
+from tertulia.domain import commands as c
+from tertulia.domain.clock import rfc3339
+from tertulia.domain.models import Message as DomainMessage
+from tertulia.domain.models import Page, User
+from tertulia.protocol.dialect import Entered, Limits, Resume
+from tertulia.protocol.fields import MAX_NONCE, MAX_PAGE
+
+R = TypeVar("R")
+C = TypeVar("C", bound=c.Command[Any])
+
+
+class Frame(Struct):
+    """The envelope. *id*: of the frame that this answers, as the client wrote it; UNSET otherwise."""
+
+    event: str
+    id: Any
+    data: Any
+
+
+# ---- ack data
+
+
+class Nothing(Struct, frozen=True):
+    """`{}`: done, and there is no more to say."""
+
+
+class Authenticated(Struct, frozen=True):
+    """*expires_in*: seconds; *rooms*: only under `tertulia.v1`."""
+
+    user: shapes.User | None
+    expires_in: int | None
+    rooms: list["Head"] | UnsetType = UNSET
+
+
+class Joined(Struct, frozen=True):
+    """*result*: fresh, resumed or reset."""
+
+    room_id: int
+    epoch: str
+    seq: int
+    result: str
+
+
+class Left(Struct, frozen=True):
+    room_id: int
+
+
+class Sent(Struct, frozen=True):
+    message_id: int
+    seq: int
+    created_at: str
+    duplicate: bool
+
+
+class Logged(Struct, frozen=True):
+    """*seq*: where the change stands in its room's log."""
+
+    seq: int
+
+
+class Messages(Struct, frozen=True):
+    """Newest first; *next_cursor* asks for older ones."""
+
+    messages: list[shapes.Message]
+    has_more: bool
+    next_cursor: int | None
+
+
+# ---- of a room that was joined
+
+
+class RoomUser(Struct, frozen=True):
+    user_id: int
+    username: str
+    x: float | None
+    y: float | None
+    status: str
+
+
+class RoomState(Struct, frozen=True, kw_only=True):
+    """A room as it is at *seq*. *messages*: the last ones, oldest first, unless the log goes on from where the client
+    was; *next_cursor* asks `fetch_messages` for older ones."""
+
+    room_id: int
+    room: shapes.Room
+    users: list[RoomUser]
+    objects: list[shapes.SpaceObject]
+    seq: int
+    messages: list[shapes.Message] | UnsetType = UNSET
+    has_more: bool | UnsetType = UNSET
+    next_cursor: int | UnsetType | None = UNSET
+
+
+class Reset(Struct, frozen=True):
+    """The log does not reach back to what the client knows: the `room_state` that follows replaces it."""
+
+    room_id: int
+    epoch: str
+    seq: int
+
+
+class CaughtUp(Struct, frozen=True):
+    room_id: int
+    seq: int
+
+
+# ---- errors, and what the server says of itself
+
+
+class Error(Struct, frozen=True):
+    """*event*: the name of the frame that is answered; *retry_after*: seconds until another try can succeed."""
+
+    code: str
+    message: str
+    event: str | UnsetType = UNSET
+    retry_after: float | UnsetType = UNSET
+
+
+class Head(Struct, frozen=True):
+    room_id: int
+    epoch: str
+    seq: int
+    read_seq: int
+    unread: int
+
+
+class HelloLimits(Struct, frozen=True, kw_only=True):
+    """*frame*: bytes; *message* and *nonce*: characters; *page*: items."""
+
+    frame: int
+    message: int
+    nonce: int
+    page: int
+    frames_per_second: float
+    burst: int
+
+
+class Hello(Struct, frozen=True, kw_only=True):
+    """*rooms*: once it is known whose socket this is; else they come with the ack of `authenticate`."""
+
+    protocol: str
+    session_id: str
+    user: shapes.User | None
+    heartbeat_interval: float
+    features: list[str]
+    limits: HelloLimits
+    rooms: list[Head] | UnsetType = UNSET
+
+
+class Heartbeat(Struct, frozen=True):
+    """*heads*: the last `seq` of rooms, by id."""
+
+    heads: dict[str, int]
+
+
+class Bye(Struct, frozen=True):
+    """*reconnect*: whether to come back; *retry_after*: seconds to wait before that."""
+
+    code: int
+    reason: str
+    reconnect: bool
+    retry_after: float | None
+
+
+FEATURES = ["resume", "nonce", "typing", "read", "presence"]
+"""What a client may count on, in one word each."""
+
+
+def hello_limits(limits: Limits) -> HelloLimits:
+    return HelloLimits(
+        frame=limits.frame,
+        message=limits.message,
+        nonce=MAX_NONCE,
+        page=MAX_PAGE,
+        frames_per_second=limits.frames_per_second,
+        burst=limits.burst,
+    )
+
+
+def heads(rooms: list[c.RoomHead]) -> list[Head]:
+    return [Head(one.room_id, one.epoch, one.seq, one.read_seq, one.unread) for one in rooms]
+
+
+def user_or_none(user: User | None) -> shapes.User | None:
+    return None if user is None else shapes.own_user(user)
+
+
+def joined(entered: Entered) -> Joined:
+    snapshot = entered.snapshot
+    return Joined(snapshot.room.id, snapshot.epoch, snapshot.seq, entered.result.value)
+
+
+def room_state(entered: Entered) -> RoomState:
+    snapshot = entered.snapshot
+    tells = entered.result is not Resume.RESUMED
+    return RoomState(
+        room_id=snapshot.room.id,
+        room=shapes.room(snapshot.room),
+        users=[RoomUser(one.user_id, one.username, one.x, one.y, one.status) for one in entered.users],
+        objects=[shapes.space_object(one) for one in snapshot.objects],
+        seq=snapshot.seq,
+        messages=[shapes.message(one) for one in snapshot.messages.items] if tells else UNSET,
+        has_more=snapshot.messages.has_more if tells else UNSET,
+        next_cursor=snapshot.messages.next_cursor if tells else UNSET,
+    )
+
+
+def reset(entered: Entered) -> Reset:
+    return Reset(entered.snapshot.room.id, entered.snapshot.epoch, entered.snapshot.seq)
+
+
+def messages(page: Page[DomainMessage]) -> Messages:
+    return Messages([shapes.message(one) for one in page.items], page.has_more, page.next_cursor)
+
+
+def _sent(command: c.SendMessage, result: c.SendResult) -> Sent:
+    return Sent(result.message_id, result.seq, rfc3339(result.created_at), result.duplicate)
+
+
+def _edited(command: c.EditMessage, result: c.Edited) -> Logged:
+    return Logged(result.seq)
+
+
+def _deleted(command: c.DeleteMessage, result: int) -> Logged:
+    return Logged(result)
+
+
+def _left(command: c.ExitRoom, result: None) -> Left:
+    return Left(command.room_id)
+
+
+def _done(command: c.Command[Any], result: object) -> Nothing:
+    return Nothing()
+
+
+def _answers(command: type[C], data: Callable[[C, R], Struct]) -> tuple[type[Any], Callable[[Any, Any], Struct]]:
+    return command, data
+
+
+ACKS: dict[type[Any], Callable[[Any, Any], Struct]] = dict(
+    [
+        _answers(c.SendMessage, _sent),
+        _answers(c.EditMessage, _edited),
+        _answers(c.DeleteMessage, _deleted),
+        _answers(c.ExitRoom, _left),
+        _answers(c.Type, _done),
+        _answers(c.MarkRead, _done),
+        _answers(c.SetStatus, _done),
+    ]
+)
+"""The data of the ack to each command that has no other answer."""

@@ -1,0 +1,172 @@
+"""cafe, what goes out: users, rooms, messages and objects as they stand in a socket's frames. Times are text."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from tertulia.domain import models
+from tertulia.domain.clock import rfc3339
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """*email*: one's own only."""
+
+    id: int
+    username: str
+    email: str | UnsetType | None = UNSET
+    display_name: str
+    avatar_url: str | None
+    bio: str
+    role: str
+    status: str
+    status_text: str
+    last_seen_at: str | None
+    created_at: str
+
+
+class Space(Struct, frozen=True, kw_only=True):
+    """In units; (0, 0) is the upper left corner. *speed*: units a second, 0 for no limit."""
+
+    width: float
+    height: float
+    background: str | None
+    speed: float
+    spawn_x: float
+    spawn_y: float
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """*last_seq* and *unread* are left out of `room_updated`, where they would say nothing."""
+
+    id: int
+    kind: str
+    name: str
+    description: str
+    owner_id: int | None
+    is_private: bool
+    settings: dict[str, Any]
+    space: Space | None
+    member_count: int
+    last_seq: int | UnsetType = UNSET
+    unread: int | UnsetType = UNSET
+    created_at: str
+    updated_at: str
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message in a list: named as in `message_received`, with what has become of it since."""
+
+    room_id: int
+    seq: int
+    message_id: int
+    user_id: int
+    username: str
+    message: str
+    kind: str
+    reply_to: int | None
+    attachments: tuple[()] = ()
+    reactions: tuple[()] = ()
+    is_edited: bool
+    is_deleted: bool
+    created_at: str
+    updated_at: str | None
+
+
+class SpaceObject(Struct, frozen=True, kw_only=True):
+    id: int
+    room_id: int
+    type: str
+    x: float
+    y: float
+    width: float
+    height: float
+    rotation: float
+    is_solid: bool
+    metadata: dict[str, Any]
+    created_by: int | None
+    updated_at: str
+
+
+def moment(when: datetime | None) -> str | None:
+    return None if when is None else rfc3339(when)
+
+
+def own_user(user: models.User) -> User:
+    """*user* as they see themselves."""
+    return User(
+        id=user.id,
+        username=user.username,
+        email=user.email,
+        display_name=user.display_name,
+        avatar_url=user.avatar_url,
+        bio=user.bio,
+        role=user.role,
+        status=user.status,
+        status_text=user.status_text,
+        last_seen_at=moment(user.last_seen_at),
+        created_at=rfc3339(user.created_at),
+    )
+
+
+def room(one: models.Room) -> Room:
+    return Room(
+        id=one.id,
+        kind=one.kind,
+        name=one.name,
+        description=one.description,
+        owner_id=one.owner_id,
+        is_private=one.is_private,
+        settings=one.settings,
+        space=None if one.space is None else space(one.space),
+        member_count=one.member_count,
+        last_seq=one.last_seq,
+        unread=one.unread,
+        created_at=rfc3339(one.created_at),
+        updated_at=rfc3339(one.updated_at),
+    )
+
+
+def space(one: models.Space) -> Space:
+    return Space(
+        width=one.width,
+        height=one.height,
+        background=one.background,
+        speed=one.speed,
+        spawn_x=one.spawn_x,
+        spawn_y=one.spawn_y,
+    )
+
+
+def message(one: models.Message) -> Message:
+    return Message(
+        room_id=one.room_id,
+        seq=one.seq,
+        message_id=one.id,
+        user_id=one.user_id,
+        username=one.username,
+        message=one.content,
+        kind=one.kind,
+        reply_to=one.reply_to,
+        is_edited=one.is_edited,
+        is_deleted=one.is_deleted,
+        created_at=rfc3339(one.created_at),
+        updated_at=moment(one.updated_at),
+    )
+
+
+def space_object(one: models.SpaceObject) -> SpaceObject:
+    return SpaceObject(
+        id=one.id,
+        room_id=one.room_id,
+        type=one.type,
+        x=one.x,
+        y=one.y,
+        width=one.width,
+        height=one.height,
+        rotation=one.rotation,
+        is_solid=one.is_solid,
+        metadata=one.metadata,
+        created_by=one.created_by,
+        updated_at=rfc3339(one.updated_at),
+    )

@@ -1,0 +1,60 @@
+"""The door, as a REST dialect sees it: commands are executed through it, and it says who is asking."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel, Field
+
+from tertulia.domain.commands import Command
+from tertulia.domain.models import Actor
+
+R = TypeVar("R")
+
+
+class Door(Protocol):
+    """What goes wrong behind it is raised as a domain error; the transport makes problem+json of it."""
+
+    async def execute(self, command: Command[R], actor: Actor | None) -> R: ...
+
+    @property
+    def actor(self) -> Callable[..., Awaitable[Actor]]:
+        """A FastAPI dependency: the authenticated user, or Unauthenticated."""
+
+
+class FieldProblem(BaseModel):
+    """One value that is not allowed: where it stands, and why."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Problem(BaseModel):
+    """The body of every REST error (RFC 9457), as `application/problem+json`. *code*: a stable word."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblem] | None = Field(default=None, description="For validation errors: one item a field")
+
+
+TITLES = {
+    400: "The request could not be understood",
+    401: "No token, or not a good one",
+    403: "Not allowed",
+    404: "Not there, or not for you to see",
+    409: "Somebody or something was first",
+    413: "The body is too large",
+    415: "Not a type of body that is understood here",
+    422: "A value is not allowed",
+    429: "Too many requests: see Retry-After",
+    503: "Starting, draining or cut off from the database: see Retry-After",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: what may be answered instead, each with the body of a Problem."""
+    schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": TITLES[status], "content": schema} for status in sorted(statuses)}

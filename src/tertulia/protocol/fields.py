@@ -1,0 +1,36 @@
+"""Fields: the types of what stands on any dialect's wire, checked alike by msgspec (sockets) and pydantic (REST).
+
+What is let through here can be stored and sent again: ids fit into 64 bits, text has neither NUL (PostgreSQL refuses
+it) nor lone surrogates (both decoders refuse those by themselves), numbers are finite.
+"""
+
+import sys
+from typing import Annotated
+
+import pydantic
+from msgspec import Meta
+
+from tertulia.domain.ids import MAX_ID
+
+WITHOUT_NUL = r"^[^\x00]*$"
+MAX_NONCE = 64
+MAX_PAGE = 100
+PAGE = 50
+
+Id = Annotated[int, Meta(ge=1, le=MAX_ID), pydantic.Field(ge=1, le=MAX_ID)]
+SeqField = Annotated[int, Meta(ge=0, le=MAX_ID), pydantic.Field(ge=0, le=MAX_ID)]
+PageLimit = Annotated[int, Meta(ge=1, le=MAX_PAGE), pydantic.Field(ge=1, le=MAX_PAGE)]
+
+Text = Annotated[str, Meta(pattern=WITHOUT_NUL), pydantic.Field(pattern=WITHOUT_NUL)]
+Nonce = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_NONCE, pattern=WITHOUT_NUL),
+    pydantic.Field(min_length=1, max_length=MAX_NONCE, pattern=WITHOUT_NUL),
+]
+
+# The bounds refuse infinities, and NaN too, which is not within any.
+Coordinate = Annotated[
+    float,
+    Meta(ge=-sys.float_info.max, le=sys.float_info.max),
+    pydantic.Field(allow_inf_nan=False),
+]
