@@ -1,0 +1,126 @@
+"""A session's state machine, fed by hand: what a frame means, depending on what came before it."""
+
+import pytest
+from msgspec import UNSET
+
+from tertulia.domain.commands import Authenticate, Ping, SendMessage, Type
+from tertulia.domain.errors import Malformed, MissingToken, TooFast, UnknownCommand
+from tertulia.domain.ids import RoomId
+from tertulia.protocol.dialect import CloseReason, Request, Unreadable
+from tertulia.protocol.session import Allowance, HangUp, Pace, Refuse, Session
+
+SEND = Request(SendMessage(room_id=RoomId(1), content="hola"), "send_message", 7)
+FRAMES = {
+    "send": SEND,
+    "ping": Request(Ping(), "ping"),
+    "authenticate": Request(Authenticate(token="t"), "authenticate"),
+    "typing": Request(Type(room_id=RoomId(1)), "typing"),
+}
+
+
+class Words:
+    """As much of a dialect as a session asks for: one word is one frame."""
+
+    def decode(self, frame, room_id):
+        if frame in FRAMES:
+            return FRAMES[frame]
+        raise Unreadable(UnknownCommand(frame) if frame == "dance" else Malformed(), frame, UNSET)
+
+
+@pytest.fixture
+def session():
+    session = Session(Words(), None, Pace(rate=20, burst=60), now=0.0)
+    session.is_ready = True
+    return session
+
+
+def test_a_frame_that_is_understood_is_a_request(session):
+    assert session.receive("send", 0.0) == SEND
+
+
+def test_before_it_is_ready_a_session_takes_nothing_but_authenticate_and_ping(session):
+    session.is_ready = False
+
+    refused = session.receive("send", 0.0)
+
+    assert isinstance(refused, Refuse)
+    assert isinstance(refused.error, MissingToken)
+    assert (refused.name, refused.ref) == ("send_message", 7)
+    assert session.receive("authenticate", 0.0) == FRAMES["authenticate"]
+    assert session.receive("ping", 0.0) == FRAMES["ping"]
+    assert session.receive("typing", 0.0) is None
+
+
+def test_the_tenth_malformed_frame_in_a_row_ends_the_session(session):
+    answers = [session.receive("%%%", 0.0) for _ in range(10)]
+
+    assert all(isinstance(answer, Refuse) for answer in answers[:9])
+    assert isinstance(answers[9], HangUp)
+    assert answers[9].reason is CloseReason.MALFORMED
+
+
+def test_a_good_frame_in_between_starts_the_count_of_malformed_ones_again(session):
+    answers = [session.receive("ping" if n % 10 == 9 else "%%%", n * 1.0) for n in range(50)]
+
+    assert not any(isinstance(answer, HangUp) for answer in answers)
+
+
+def test_unknown_events_are_no_malformed_frames_for_a_client_may_be_newer_than_the_server(session):
+    answers = [session.receive("dance", n * 1.0) for n in range(30)]
+
+    assert all(isinstance(answer, Refuse) for answer in answers)
+
+
+def test_a_burst_is_let_through_and_the_frame_after_it_is_told_when_to_come_again(session):
+    assert all(session.receive("send", 0.0) == SEND for _ in range(60))
+
+    refused = session.receive("send", 0.0)
+
+    assert isinstance(refused, Refuse)
+    assert isinstance(refused.error, TooFast)
+    assert refused.error.retry_after == pytest.approx(0.05)
+    assert refused.ref == 7
+    assert session.receive("send", 0.06) == SEND
+
+
+def test_twenty_frames_a_second_are_never_refused(session):
+    assert all(session.receive("send", n / 20) == SEND for n in range(1000))
+
+
+def test_who_does_not_slow_down_after_as_many_warnings_as_a_burst_is_hung_up_on(session):
+    answers = [session.receive("send", 0.0) for _ in range(120)]
+
+    assert isinstance(answers[118], Refuse)
+    assert isinstance(answers[119], HangUp)
+    assert answers[119].reason is CloseReason.TOO_FAST
+    assert answers[119].retry_after == pytest.approx(3.0)
+
+
+def test_warnings_are_forgotten_once_the_client_has_rested(session):
+    for start in (0.0, 10.0, 20.0):
+        answers = [session.receive("send", start) for _ in range(100)]
+        assert not any(isinstance(answer, HangUp) for answer in answers)
+
+
+def test_malformed_frames_cost_as_much_as_good_ones(session):
+    answers = [session.receive("dance", 0.0) for _ in range(61)]
+
+    assert isinstance(answers[60], Refuse)
+    assert isinstance(answers[60].error, TooFast)
+
+
+def test_typing_has_an_allowance_of_its_own_and_is_dropped_without_a_word(session):
+    answers = [session.receive("typing", 0.0) for _ in range(500)]
+
+    assert answers[:180] == [FRAMES["typing"]] * 180
+    assert set(answers[180:]) == {None}
+    assert session.receive("send", 0.0) == SEND
+
+
+def test_an_allowance_never_grows_beyond_its_burst():
+    allowance = Allowance(burst=3, now=0.0)
+
+    spent = [allowance.spend(rate=1, burst=3, now=1000.0) for _ in range(4)]
+
+    assert spent[:3] == [0.0, 0.0, 0.0]
+    assert spent[3] == pytest.approx(1.0)
