@@ -1,0 +1,77 @@
+"""The one door: every command, from every dialect, socket or REST, comes through here."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from tertulia.domain.commands import Command, SendMessage, SendResult
+from tertulia.domain.errors import Internal, MissingToken, RoleTooLow, TertuliaError
+from tertulia.domain.models import Actor
+from tertulia.services.handlers import Entry, How
+from tertulia.services.messages import Messages
+from tertulia.store import Store
+
+R = TypeVar("R")
+log = logging.getLogger("tertulia.executor")
+
+
+class Executor:
+    """Runs commands, each as one unit of work. What it raises is a TertuliaError, always: a bug becomes `Internal`,
+    logged once under its id."""
+
+    def __init__(self, store: Store, handlers: Mapping[type[Command[Any]], Entry], messages: Messages) -> None:
+        self._store, self._handlers, self._messages = store, handlers, messages
+
+    async def execute(self, command: Command[R], actor: Actor | None) -> R:
+        try:
+            if isinstance(command, SendMessage):
+                return cast(R, await self._send(command, actor))
+            return cast(R, await self._run(command, actor))
+        except TertuliaError:
+            raise
+        except Exception as fault:
+            raise fault_of_ours(fault, type(command).__name__) from fault
+
+    def post(self, command: SendMessage, actor: Actor, done: Callable[[SendResult | TertuliaError], None]) -> None:
+        """Send a message without a task or a future: *done* is called once, after the commit or with the refusal.
+
+        Calls from one connection are answered in their order.
+        """
+        try:
+            post = self._messages.post(command, actor)
+        except TertuliaError as refusal:
+            done(refusal)
+            return
+        self._store.post(post, done)
+
+    async def _send(self, command: SendMessage, actor: Actor | None) -> SendResult:
+        if actor is None:
+            raise MissingToken
+        answer: asyncio.Future[SendResult | TertuliaError] = asyncio.get_running_loop().create_future()
+        self.post(command, actor, lambda outcome: None if answer.done() else answer.set_result(outcome))
+        outcome = await answer
+        if isinstance(outcome, TertuliaError):
+            raise outcome
+        return outcome
+
+    async def _run(self, command: Command[Any], actor: Actor | None) -> Any:
+        entry = self._handlers[type(command)]
+        if actor is None and not entry.is_public:
+            raise MissingToken
+        if entry.for_admins and not (actor and actor.is_admin):
+            raise RoleTooLow
+        run = entry.run
+        if entry.how is How.READ:
+            return await self._store.read(lambda reader: run(command, actor, reader))
+        if entry.how is How.WRITE:
+            return await self._store.write(lambda work: run(command, actor, work))
+        return await run(command, actor)
+
+
+def fault_of_ours(fault: Exception, where: str) -> Internal:
+    """Log a bug once, and give what the client is told of it."""
+    error_id = secrets.token_hex(6)
+    log.error("%s failed (error %s)", where, error_id, exc_info=fault)
+    return Internal(error_id)

@@ -1,0 +1,106 @@
+"""The table: each command, the function that does it, how it runs, and whether one must be signed in or an admin."""
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from tertulia.domain import commands as c
+from tertulia.domain.models import Actor
+from tertulia.services.accounts import Accounts
+from tertulia.services.members import Members
+from tertulia.services.messages import Messages
+from tertulia.services.people import People
+from tertulia.services.rooms import Rooms
+from tertulia.store import Reader, Work
+
+R = TypeVar("R")
+A = TypeVar("A", Actor, Actor | None)
+
+
+class How(Enum):
+    READ = "read"
+    """`run(command, actor, reader)`, in one read transaction."""
+    WRITE = "write"
+    """`run(command, actor, work)`, in the writer lane: one unit of work."""
+    STEPS = "steps"
+    """`await run(command, actor)`: more than one step, such as hashing a password between two looks."""
+
+
+class Entry(Struct, frozen=True):
+    how: How
+    run: Callable[..., Any]
+    is_public: bool = False
+    for_admins: bool = False
+
+
+Row = tuple[type[c.Command[Any]], Entry]
+
+
+# The constructors tie a command's type to its handler's: a wrong pair is a type error.
+def read(command: type[c.Command[R]], run: Callable[[Any, Actor, Reader], R]) -> Row:
+    return command, Entry(How.READ, run)
+
+
+def write(command: type[c.Command[R]], run: Callable[[Any, Actor, Work], R], *, for_admins: bool = False) -> Row:
+    return command, Entry(How.WRITE, run, for_admins=for_admins)
+
+
+def steps(command: type[c.Command[R]], run: Callable[[Any, Actor], Awaitable[R]]) -> Row:
+    return command, Entry(How.STEPS, run)
+
+
+def public(command: type[c.Command[R]], run: Callable[[Any, Actor | None], Awaitable[R]]) -> Row:
+    return command, Entry(How.STEPS, run, is_public=True)
+
+
+OF_A_CONNECTION: tuple[type[c.Command[Any]], ...] = (c.Authenticate, c.ExitRoom, c.Greet, c.Ping, c.Type)
+"""These change a connection and nothing stored: the session that holds it does them."""
+
+ON_THE_HOT_PATH: tuple[type[c.Command[Any]], ...] = (c.SendMessage,)
+"""Applied by the writer lane for a whole batch in one call: see `Executor.post`."""
+
+
+def handlers(
+    accounts: Accounts, people: People, rooms: Rooms, members: Members, messages: Messages
+) -> dict[type[c.Command[Any]], Entry]:
+    return dict(
+        [
+            public(c.Register, accounts.register),
+            public(c.Login, accounts.login),
+            public(c.RefreshTokens, accounts.refresh),
+            steps(c.ChangePassword, accounts.change_password),
+            write(c.Logout, accounts.logout),
+            read(c.ListSessions, accounts.list_sessions),
+            write(c.EndSession, accounts.end_session),
+            write(c.IssueTicket, accounts.issue_ticket),
+            read(c.GetUser, people.get_user),
+            read(c.ListUsers, people.list_users),
+            write(c.UpdateProfile, people.update_profile),
+            write(c.SetStatus, people.set_status),
+            write(c.UpdateAccount, people.update_account, for_admins=True),
+            write(c.DeleteAccount, people.delete_account),
+            write(c.CreateRoom, rooms.create_room),
+            read(c.GetRoom, rooms.get_room),
+            read(c.ListRooms, rooms.list_rooms),
+            read(c.ListHeads, rooms.list_heads),
+            write(c.UpdateRoom, rooms.update_room),
+            write(c.ArchiveRoom, rooms.archive_room),
+            steps(c.EnterRoom, rooms.enter),
+            write(c.JoinRoom, members.join),
+            write(c.LeaveRoom, members.leave),
+            read(c.ListMembers, members.list_members),
+            write(c.AddMember, members.add_member),
+            write(c.UpdateMember, members.update_member),
+            write(c.RemoveMember, members.remove_member),
+            write(c.CreateInvite, members.create_invite),
+            write(c.AcceptInvite, members.accept_invite),
+            write(c.EditMessage, messages.edit_message),
+            write(c.DeleteMessage, messages.delete_message),
+            read(c.GetMessage, messages.get_message),
+            read(c.ListMessages, messages.list_messages),
+            read(c.ListEvents, messages.list_events),
+            write(c.MarkRead, messages.mark_read),
+        ]
+    )

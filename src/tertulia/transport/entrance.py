@@ -1,0 +1,82 @@
+"""The entrance: which path of a socket speaks which dialect, and who is turned away at the door."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from tertulia.domain.ids import MAX_ID, RoomId
+from tertulia.protocol.dialect import CloseReason, Dialect
+from tertulia.protocol.socket import Accepted, Receiver, Refused, Upgrade
+from tertulia.transport.credentials import BEARER, credential_of
+from tertulia.transport.edge import Origins
+from tertulia.transport.session import Lobby, SocketSession
+
+NOT_FOUND = Refused(404)
+
+
+class Endpoint(Struct, frozen=True):
+    """A path that speaks a dialect. *dialects*: by subprotocol, the server's favourite first; None for a client that
+    names none of them. *in_band*: the token may come in the first frame."""
+
+    path: re.Pattern[str]
+    dialects: Mapping[str | None, Dialect]
+    in_band: bool = False
+
+
+class Plain(Struct, frozen=True):
+    """A path whose sockets need no account: whoever comes gets a receiver of their own."""
+
+    path: re.Pattern[str]
+    receiver: Callable[[], Receiver]
+    max_message: int | None = None
+
+
+class Entrance:
+    """An `Accept`: decides on each upgrade. A refusal is accepted and then closed, so that a page can read why."""
+
+    def __init__(self, lobby: Lobby, origins: Origins, endpoints: Sequence[Endpoint], plain: Sequence[Plain] = ()) -> None:
+        self._lobby, self._origins, self._endpoints, self._plain = lobby, origins, endpoints, plain
+
+    def __call__(self, upgrade: Upgrade, /) -> Accepted | Refused:
+        path = upgrade.path.rstrip("/") or "/"
+        is_welcome = self._origins.admit(upgrade.header("origin"), upgrade.header("host"))
+        for endpoint in self._endpoints:
+            if found := endpoint.path.fullmatch(path):
+                return self._seat(endpoint, found, upgrade, is_welcome=is_welcome)
+        for plain in self._plain:
+            if plain.path.fullmatch(path):
+                return Accepted(plain.receiver(), max_message=plain.max_message) if is_welcome else Refused(403)
+        return NOT_FOUND
+
+    def _seat(self, endpoint: Endpoint, found: re.Match[str], upgrade: Upgrade, *, is_welcome: bool) -> Accepted:
+        subprotocol, dialect = _choose(endpoint.dialects, upgrade.subprotocols())
+        named = found.groupdict().get("room_id")
+        room_id = None if named is None else _room_id(named)
+        refusal = None
+        if not is_welcome:
+            refusal = CloseReason.FORBIDDEN
+        elif named is not None and room_id is None:
+            refusal = CloseReason.NO_SUCH_ROOM
+        session = SocketSession(
+            self._lobby,
+            dialect,
+            credential_of(upgrade),
+            room_id=room_id,
+            in_band=endpoint.in_band,
+            address=upgrade.client[0] if upgrade.client else "",
+            refusal=refusal,
+        )
+        return Accepted(session, subprotocol)
+
+
+def _choose(dialects: Mapping[str | None, Dialect], offered: Sequence[str]) -> tuple[str | None, Dialect]:
+    for subprotocol, dialect in dialects.items():
+        if subprotocol in offered:
+            return subprotocol, dialect
+    return (BEARER if BEARER in offered[:-1] else None), dialects[None]
+
+
+def _room_id(text: str) -> RoomId | None:
+    is_number = text.isascii() and text.isdigit() and len(text) <= 19
+    return RoomId(int(text)) if is_number and 0 < int(text) <= MAX_ID else None

@@ -1,0 +1,385 @@
+"""Sessions: a socket's frames become commands, in order; what the commands give becomes frames. Knows no wire format."""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from msgspec import Struct
+
+from tertulia.domain import commands as c
+from tertulia.domain import errors as e
+from tertulia.domain.clock import Clock
+from tertulia.domain.events import UserTyping
+from tertulia.domain.ids import RoomId
+from tertulia.domain.models import Access, Space
+from tertulia.fanout import Connection, Hub
+from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Occupant, Request, Resume
+from tertulia.protocol.session import HangUp, Pace, Refuse, Session
+from tertulia.protocol.socket import Socket
+from tertulia.services.authenticator import Authenticator
+from tertulia.services.executor import Executor, fault_of_ours
+from tertulia.transport.credentials import Credential, Kind
+
+FIRST_FRAME_WITHIN = 5.0
+"""Seconds that a socket without a token has for its `authenticate` frame."""
+MOST_WAITING = 64
+"""Frames of one socket that wait for the one before; above this it is read no further until they are done."""
+TYPING_EVERY = 3.0
+"""Seconds between two tellings that somebody is typing in a room."""
+
+log = logging.getLogger("tertulia.session")
+
+REASONS: tuple[tuple[type[e.TertuliaError], CloseReason], ...] = (
+    (e.MissingToken, CloseReason.MISSING_TOKEN),
+    (e.Unauthenticated, CloseReason.INVALID_TOKEN),
+    (e.NoSuchRoom, CloseReason.NO_SUCH_ROOM),
+    (e.NotAMember, CloseReason.NOT_A_MEMBER),
+    (e.Banned, CloseReason.NOT_A_MEMBER),
+    (e.Forbidden, CloseReason.FORBIDDEN),
+    (e.Unavailable, CloseReason.OVERLOADED),
+    (e.TooFast, CloseReason.TOO_FAST),
+)
+"""Why a socket is hung up on when what it was opened for is refused."""
+
+
+class Lobby(Struct, frozen=True):
+    """What all sessions of a node share."""
+
+    executor: Executor
+    authenticator: Authenticator
+    hub: Hub
+    pace: Pace
+    clock: Clock
+
+
+class SocketSession:
+    """One socket's conversation, from the handshake to the close. A `Receiver`.
+
+    Commands of one socket take effect in the order they came in: a message is posted without waiting for the one
+    before it (the writer lane keeps their order), everything else waits until all before it are answered.
+    """
+
+    __slots__ = (
+        "_address",
+        "_backlog",
+        "_connection",
+        "_credential",
+        "_dialect",
+        "_in_band",
+        "_lobby",
+        "_posted",
+        "_refusal",
+        "_room_id",
+        "_session",
+        "_socket",
+        "_task",
+        "_timer",
+        "_typed_at",
+    )
+
+    def __init__(
+        self,
+        lobby: Lobby,
+        dialect: Dialect,
+        credential: Credential | None,
+        *,
+        room_id: RoomId | None = None,
+        in_band: bool = False,
+        address: str = "",
+        refusal: CloseReason | None = None,
+    ) -> None:
+        """*in_band*: the first frame may authenticate. *refusal*: accept, then close at once, so that a page can read
+        why."""
+        self._lobby, self._dialect, self._credential = lobby, dialect, credential
+        self._room_id, self._in_band, self._address, self._refusal = room_id, in_band, address, refusal
+        self._session = Session(dialect, room_id, lobby.pace, monotonic())
+        self._socket: Socket | None = None
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._backlog: deque[str | bytes | Request] | None = None
+        self._posted = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._typed_at: dict[RoomId, float] | None = None
+
+    # ---- what the socket tells
+
+    def on_open(self, socket: Socket) -> None:
+        self._socket = socket
+        if self._refusal is not None:
+            self._hang_up(self._refusal)
+            return
+        self._start(self._open())
+
+    def on_text(self, text: str) -> None:
+        self._heard(text)
+
+    def on_binary(self, data: bytes) -> None:
+        self._heard(data)
+
+    def on_pause(self) -> None:
+        if self._connection is not None:
+            self._connection.on_pause()
+
+    def on_resume(self) -> None:
+        if self._connection is not None:
+            self._connection.on_resume()
+
+    def on_shutdown(self) -> None:
+        self._hang_up(CloseReason.RESTARTING)
+
+    def on_close(self, code: int, reason: str) -> None:
+        self._socket = self._backlog = None
+        self._cancel_timer()
+        if self._connection is not None:
+            self._lobby.hub.disconnect(self._connection, "left" if code in (1000, 1001) else "disconnected")
+            self._connection = None
+
+    # ---- frames in, in order
+
+    def _heard(self, frame: str | bytes) -> None:
+        if self._connection is not None:
+            self._connection.last_heard = monotonic()
+        if self._task is not None or self._backlog:
+            self._wait(frame)
+        else:
+            self._take(frame)
+
+    def _wait(self, what: str | bytes | Request) -> None:
+        if self._backlog is None:
+            self._backlog = deque()
+        self._backlog.append(what)
+        if len(self._backlog) == MOST_WAITING and self._socket is not None:
+            self._socket.pause_reading()
+
+    def _take(self, frame: str | bytes) -> None:
+        """Decode *frame* and do what it asks; or, if it must wait for those before it, leave it in the backlog."""
+        do = self._session.receive(frame, monotonic())
+        if do is None:
+            return
+        if isinstance(do, Refuse):
+            self._refuse(do)
+        elif isinstance(do, HangUp):
+            if do.refusal is not None:
+                self._refuse(do.refusal)
+            self._hang_up(do.reason, do.retry_after)
+        else:
+            self._do(do)
+
+    def _do(self, request: Request) -> None:
+        if type(request.command) is c.SendMessage and self._connection is not None:
+            self._posted += 1
+            self._lobby.executor.post(request.command, self._connection.actor, partial(self._answer_post, request))
+        elif self._posted:
+            if self._backlog is None:
+                self._backlog = deque()
+            self._backlog.appendleft(request)
+        else:
+            self._start(self._run(request))
+
+    def _answer_post(self, request: Request, outcome: c.SendResult | e.TertuliaError) -> None:
+        self._posted -= 1
+        self._answer(request, outcome)
+        if self._backlog:
+            self._next()
+
+    def _start(self, work: Any) -> None:
+        self._task = asyncio.get_running_loop().create_task(work)
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            fault_of_ours(fault if isinstance(fault, Exception) else RuntimeError(repr(fault)), "a session")
+            self._hang_up(CloseReason.FAULT)
+        self._next()
+
+    def _next(self) -> None:
+        """Go on with what has waited."""
+        while self._backlog and self._task is None:
+            what = self._backlog[0]
+            if isinstance(what, Request) and self._posted:
+                return
+            self._backlog.popleft()
+            if len(self._backlog) == MOST_WAITING - 1 and self._socket is not None:
+                self._socket.resume_reading()
+            if isinstance(what, Request):
+                self._do(what)
+            else:
+                self._take(what)
+
+    # ---- opening
+
+    async def _open(self) -> None:
+        if self._credential is None:
+            if not self._in_band:
+                self._hang_up(CloseReason.MISSING_TOKEN)
+                return
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(FIRST_FRAME_WITHIN, self._hang_up, CloseReason.MISSING_TOKEN)
+            if self._dialect.greets:
+                self._send(self._dialect.replies(Request(c.Greet()), c.Welcome(session_id=secrets.token_urlsafe(12))))
+            return
+        credential, self._credential = self._credential, None
+        try:
+            access = await self._access(credential)
+            self._admit(access)
+            if self._dialect.greets:
+                self._send(self._dialect.replies(Request(c.Greet()), await self._welcome(access)))
+            for request in self._dialect.opening(self._room_id):
+                self._answer(request, await self._result(request))
+        except e.TertuliaError as error:
+            self._hang_up(reason_for(error))
+
+    async def _access(self, credential: Credential) -> Access:
+        if credential.kind is Kind.TICKET:
+            return await self._lobby.authenticator.redeem(credential.secret)
+        return await self._lobby.authenticator.access(credential.secret)
+
+    def _admit(self, access: Access) -> None:
+        """From now on this socket is that user's; or, on a renewal, is so for longer."""
+        if self._socket is None:
+            raise e.Unavailable  # closed meanwhile
+        if self._connection is None:
+            self._connection = Connection(self._socket, self._dialect, access, address=self._address)
+            self._connection.on_removed = self._removed
+            self._lobby.hub.connect(self._connection)
+        elif self._connection.actor.user_id != access.actor.user_id:
+            raise e.InvalidToken
+        else:
+            self._connection.renew(access)
+        self._session.is_ready = True
+        self._cancel_timer()
+
+    async def _welcome(self, access: Access) -> c.Welcome:
+        execute, actor = self._lobby.executor.execute, access.actor
+        return c.Welcome(
+            session_id=self._connection.id if self._connection else "",
+            user=await execute(c.GetUser(user_id=actor.user_id), actor),
+            expires_in=max(0, int((access.expires_at - self._lobby.clock()).total_seconds())),
+            rooms=await execute(c.ListHeads(), actor),
+        )
+
+    # ---- commands
+
+    async def _run(self, request: Request) -> None:
+        try:
+            self._answer(request, await self._result(request))
+        except e.TertuliaError as error:
+            self._answer(request, error)
+            if self._connection is None and isinstance(error, e.Unauthenticated):
+                self._hang_up(reason_for(error))
+
+    async def _result(self, request: Request) -> Any:
+        command = request.command
+        match command:
+            case c.Ping():
+                return command.payload
+            case c.Authenticate():
+                access = await self._lobby.authenticator.access(command.token)
+                self._admit(access)
+                return await self._welcome(access)
+        connection = self._connection
+        if connection is None:
+            raise e.MissingToken
+        match command:
+            case c.EnterRoom():
+                snapshot = await self._lobby.executor.execute(command, connection.actor)
+                return self._entered(command, snapshot, connection)
+            case c.ExitRoom():
+                self._lobby.hub.exit(connection, command.room_id, "left")
+                return None
+            case c.Type():
+                return self._type(command.room_id, connection)
+        return await self._lobby.executor.execute(command, connection.actor)
+
+    def _entered(self, command: c.EnterRoom, snapshot: c.Snapshot, connection: Connection) -> Entered:
+        x, y = place_in(snapshot.room.space, command.x, command.y)
+        users = [one for one in self._lobby.hub.occupants(snapshot.room.id) if one.user_id != connection.user_id]
+        users.append(Occupant(user_id=connection.user_id, username=connection.actor.username, x=x, y=y))
+        return Entered(snapshot=snapshot, users=users, result=how_to_go_on(command, snapshot), x=x, y=y)
+
+    def _type(self, room_id: RoomId, connection: Connection) -> None:
+        if not self._lobby.hub.is_in(connection, room_id):
+            raise e.NotAMember("Join the room first")
+        now = monotonic()
+        if self._typed_at is None:
+            self._typed_at = {}
+        if now - self._typed_at.get(room_id, -TYPING_EVERY) >= TYPING_EVERY:
+            self._typed_at[room_id] = now
+            actor = connection.actor
+            event = UserTyping(room_id=room_id, user_id=actor.user_id, username=actor.username)
+            self._lobby.hub.announce(event, skip=connection)
+
+    # ---- frames out
+
+    def _answer(self, request: Request, outcome: Any) -> None:
+        if isinstance(outcome, e.TertuliaError):
+            self._refuse(Refuse(outcome, request.name, request.ref))
+            return
+        self._send(self._dialect.replies(request, outcome))
+        if isinstance(outcome, Entered) and self._connection is not None:
+            self._hear(request.command, outcome, self._connection)
+
+    def _hear(self, command: c.EnterRoom, entered: Entered, connection: Connection) -> None:
+        """Hear the room from the very place in its log where the answer ended."""
+        resumes = entered.result is Resume.RESUMED and command.after is not None
+        self._lobby.hub.enter(
+            connection,
+            command.room_id,
+            position=command.after if resumes and command.after is not None else entered.snapshot.seq,
+            announce_backlog=command.after is not None,
+            x=entered.x,
+            y=entered.y,
+        )
+
+    def _refuse(self, refusal: Refuse) -> None:
+        frame = self._dialect.error(refusal.error, refusal.name, refusal.ref)
+        if frame is not None:
+            self._send([frame])
+
+    def _send(self, frames: list[bytes]) -> None:
+        if self._socket is not None and frames:
+            self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def _removed(self, room_id: RoomId) -> None:
+        """The membership ended: a socket that is there for this room alone has no more use."""
+        if room_id == self._room_id:
+            self._hang_up(CloseReason.NOT_A_MEMBER)
+
+    def _hang_up(self, reason: CloseReason, retry_after: float | None = None) -> None:
+        if self._socket is None:
+            return
+        farewell = self._dialect.farewell(reason, retry_after)
+        if farewell is not None:
+            self._socket.write(farewell)
+        self._socket.close(*self._dialect.closing(reason))
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def reason_for(error: e.TertuliaError) -> CloseReason:
+    return next((reason for family, reason in REASONS if isinstance(error, family)), CloseReason.FAULT)
+
+
+def how_to_go_on(command: c.EnterRoom, snapshot: c.Snapshot) -> Resume:
+    if command.after is None:
+        return Resume.FRESH
+    if command.after > snapshot.seq or command.epoch not in (None, snapshot.epoch):
+        return Resume.RESET  # another log than the one the client knows: a restored backup
+    return Resume.RESUMED
+
+
+def place_in(space: Space | None, x: float | None, y: float | None) -> tuple[float | None, float | None]:
+    """Where somebody who enters stands: where they said, within the room; else at its spawn point."""
+    if space is None:
+        return None, None
+    if x is None or y is None:
+        return space.spawn_x, space.spawn_y
+    return min(max(x, 0.0), space.width), min(max(y, 0.0), space.height)

@@ -1,0 +1,65 @@
+"""Who may call from another origin, and where a socket says who it is."""
+
+import pytest
+
+from tertulia.protocol.socket import Upgrade
+from tertulia.transport.credentials import Credential, Kind, credential_of
+from tertulia.transport.edge import Origins
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "is_admitted"),
+    [
+        (None, "chat.example", True),
+        ("https://chat.example", "chat.example", True),
+        ("https://chat.example", "chat.example:443", True),
+        ("https://CHAT.example", "chat.EXAMPLE", True),
+        ("http://chat.example", "chat.example", True),
+        ("https://chat.example:8443", "chat.example", False),
+        ("https://evil.example", "chat.example", False),
+        ("https://chat.example.evil.example", "chat.example", False),
+        ("http://localhost:5173", "127.0.0.1:8000", True),
+        ("http://[::1]:5173", "localhost:8000", True),
+        ("http://localhost:5173", "chat.example", False),
+        ("https://friend.example", "chat.example", True),
+        ("https://friend.example:444", "chat.example", False),
+        ("null", "chat.example", False),
+        ("", "chat.example", False),
+        ("file://", "127.0.0.1", False),
+        ("https://chat.example:notaport", "chat.example", False),
+        ("https://[", "chat.example", False),
+        ("https://chat.example", None, False),
+    ],
+)
+def test_an_origin_is_admitted_if_it_is_ours_or_allowed(origin, host, is_admitted):
+    assert Origins(["https://friend.example/"]).admit(origin, host) is is_admitted
+
+
+def test_a_star_admits_every_origin():
+    assert Origins(["*"]).admit("https://evil.example", "chat.example")
+
+
+def upgrade(query=None, **headers):
+    lists = {name.replace("_", "-"): value if isinstance(value, list) else [value] for name, value in headers.items()}
+    return Upgrade("/api/v1/ws", query or {}, lists, None, "ws")
+
+
+@pytest.mark.parametrize(
+    ("request_", "credential"),
+    [
+        (upgrade(), None),
+        (upgrade(authorization="Bearer abc"), Credential(Kind.TOKEN, "abc")),
+        (upgrade(authorization="bearer abc"), Credential(Kind.TOKEN, "abc")),
+        (upgrade(authorization="Basic abc"), None),
+        (upgrade({"token": ["abc"]}), Credential(Kind.TOKEN, "abc")),
+        (upgrade({"ticket": ["abc"]}), Credential(Kind.TICKET, "abc")),
+        (upgrade({"ticket": ["t"], "token": ["abc"]}), Credential(Kind.TOKEN, "abc")),
+        (upgrade({"token": ["q"]}, authorization="Bearer h"), Credential(Kind.TOKEN, "h")),
+        (upgrade(sec_websocket_protocol="bearer, abc"), Credential(Kind.TOKEN, "abc")),
+        (upgrade(sec_websocket_protocol=["tertulia.v1", "bearer,abc"]), Credential(Kind.TOKEN, "abc")),
+        (upgrade(sec_websocket_protocol="bearer"), None),
+        (upgrade({"token": [""]}), None),
+    ],
+)
+def test_a_credential_is_looked_for_in_the_order_of_the_contract(request_, credential):
+    assert credential_of(request_) == credential
