@@ -33,7 +33,7 @@ class Upgrade(Struct, frozen=True):
 class Socket(Protocol):
     """One live WebSocket. Nothing here blocks or raises, also after the socket is gone (then it does nothing)."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> None:
         """Send *data*: whole frames, already framed (`protocol.frames`), one or several joined."""
 
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -49,7 +49,14 @@ class Socket(Protocol):
 
 
 class Receiver(Protocol):
-    """Who is told what a socket brings. Calls come from the event loop's thread, one at a time, and must not block."""
+    """Who is told what a socket brings. Calls come from the event loop's thread, one at a time, and must not block.
+
+    A receiver may also have any of the following methods without arguments. The socket is then about to be closed, and
+    the receiver may say why in its own words and with a code of its own; if it leaves the socket open, the code is
+    - `on_shutdown`: 1012, the server stops;
+    - `on_stalled`: 1013, the peer has read nothing for too long;
+    - `on_silent`: 1011, the peer has not even answered pings.
+    """
 
     def on_open(self, socket: Socket) -> None:
         """The handshake is done; `socket.write` may be used from now on."""
@@ -73,8 +80,11 @@ class Refused(Struct, frozen=True):
 
 
 class Accepted(Struct, frozen=True):
+    """*max_message*: bytes; None is the server's limit."""
+
     receiver: Receiver
     subprotocol: str | None = None
+    max_message: int | None = None
 
 
 class Accept(Protocol):
