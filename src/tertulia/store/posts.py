@@ -1,98 +1,166 @@
-"""A run of posts on SQLite, under its write lock: looked up, judged, numbered and written, all in one go."""
+"""A run of posts on SQLite, under its write lock: judged, numbered and written, in as few statements as can be.
+
+Each step of a statement lets go of the interpreter's lock, and on a busy server it takes milliseconds to get it back.
+So what has to be looked up comes as one row of JSON, and what has to be written goes in as rows of many at a time.
+"""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tertulia.domain.clock import from_rfc3339, rfc3339
 from tertulia.domain.commands import SendResult
-from tertulia.domain.errors import Invalid, Muted, NoSuchRoom, NonceConflict, NotAMember, TertuliaError
-from tertulia.domain.events import MessageSent
+from tertulia.domain.errors import Invalid, Muted, NonceConflict, NoSuchRoom, NotAMember, TertuliaError
+from tertulia.domain.events import DurableEvent, MessageSent
 from tertulia.domain.ids import MessageId, Seq
-from tertulia.store.work import Committed, Post
+from tertulia.store.work import Post
 
-_ROOM = "SELECT last_seq, is_private FROM rooms WHERE id = ? AND archived_at IS NULL"
-_MEMBER = "SELECT muted_until FROM memberships WHERE room_id = ? AND user_id = ?"
-_NONCE = (
-    "SELECT digest, message_id, seq, created_at FROM room_log WHERE room_id = ? AND user_id = ? AND nonce = ?"
-    " AND nonce IS NOT NULL"
-)
-_REPLY = "SELECT 1 FROM messages WHERE id = ? AND room_id = ?"
+Outcome = SendResult | TertuliaError
+Nonce = tuple[int, int, str]
+FirstUse = tuple[int | None, SendResult]
+"""Of a nonce: the digest of what was sent under it (None: not known any more), and the result to repeat."""
+
+_ROOMS = """
+    SELECT json_group_array(json_array(id, last_seq, is_private)) FROM rooms
+    WHERE id IN (SELECT value FROM json_each(?)) AND archived_at IS NULL"""
+_MEMBERS = """
+    SELECT json_group_array(json_array(m.room_id, m.user_id, coalesce(m.muted_until, ''))) FROM json_each(?) j
+    JOIN memberships m ON m.room_id = json_extract(j.value, '$[0]') AND m.user_id = json_extract(j.value, '$[1]')"""
+_REPLIES = """
+    SELECT json_group_array(json_array(room_id, id)) FROM messages WHERE id IN (SELECT value FROM json_each(?))"""
+_NONCES = """
+    SELECT json_group_array(json_array(l.room_id, l.user_id, l.nonce, l.digest, l.message_id, l.seq, l.created_at))
+    FROM json_each(?) j JOIN room_log l ON l.room_id = json_extract(j.value, '$[0]')
+    AND l.user_id = json_extract(j.value, '$[1]') AND l.nonce = json_extract(j.value, '$[2]')"""
 _LOG = (
-    "INSERT INTO room_log (room_id, seq, type, user_id, message_id, nonce, digest, payload, created_at)"
-    " VALUES (?, ?, 'message_sent', ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO room_log (room_id, seq, type, user_id, message_id, nonce, digest, payload, created_at) VALUES ",
+    "(?, ?, 'message_sent', ?, ?, ?, ?, ?, ?)",
 )
-_MESSAGE = (
-    "INSERT INTO messages (id, room_id, seq, user_id, content, kind, reply_to, created_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_MESSAGES = (
+    "INSERT INTO messages (id, room_id, seq, user_id, content, kind, reply_to, created_at) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?)",
 )
+_CHUNKS = (64, 16, 4, 1)  # rows at a time: few enough statements for all of them to stay prepared
+_HEADS = "UPDATE rooms SET last_seq = ? WHERE id = ?"
+
 _encode = msgspec.json.Encoder().encode
+_rooms_in = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
+_members_in = msgspec.json.Decoder(list[tuple[int, int, str]]).decode
+_replies_in = msgspec.json.Decoder(list[tuple[int, int]]).decode
+_nonces_in = msgspec.json.Decoder(list[tuple[int, int, str, int | None, int, int, str]]).decode
 
 
-class Posts:
-    """Applies posts inside the transaction of its caller."""
+class Plan(Struct):
+    """What a run comes to: an outcome for each post, and what there is to write and to tell."""
 
-    def apply(
-        self, db: sqlite3.Connection, posts: Sequence[Post], now: datetime, committed: Committed
-    ) -> list[SendResult | TertuliaError]:
+    outcomes: list[Outcome] = []
+    log: list[tuple[Any, ...]] = []
+    messages: list[tuple[Any, ...]] = []
+    events: list[DurableEvent] = []
+    heads: dict[int, int] = {}
+    has_refused_a_nonce: bool = False
+
+
+class NonceSeen(Exception):
+    """A nonce of the run is in the log already: roll back, and apply it again with care."""
+
+
+def apply_posts(
+    db: sqlite3.Connection, posts: Sequence[Post], now: datetime, *, with_care: bool
+) -> tuple[list[Outcome], list[DurableEvent]]:
+    """Inside the transaction of the caller. Gives an outcome for each post, and the events of those that are new.
+
+    Most runs repeat no nonce, so that without care none is looked up: the unique index finds those that are repeated.
+    """
+    scene = Scene(db, posts)
+    plan = scene.judge(posts, now, scene.nonces(posts) if with_care else {})
+    if plan.has_refused_a_nonce and not with_care:
+        plan = scene.judge(posts, now, scene.nonces(posts))
+    try:
+        _write(db, plan)
+    except sqlite3.IntegrityError as error:
+        if with_care:
+            raise
+        raise NonceSeen from error
+    return plan.outcomes, plan.events
+
+
+class Scene:
+    """What a run of posts is judged by, as it is under the write lock."""
+
+    def __init__(self, db: sqlite3.Connection, posts: Sequence[Post]) -> None:
+        self._db = db
+        pairs = {(post.room_id, post.user_id) for post in posts}
+        rooms = _rooms_in(self._one(_ROOMS, list({room_id for room_id, _ in pairs})))
+        self.heads = {room_id: last_seq for room_id, last_seq, _ in rooms}
+        self.private = {room_id for room_id, _, is_private in rooms if is_private}
+        self.muted = {(room_id, user_id): until for room_id, user_id, until in _members_in(self._one(_MEMBERS, pairs))}
+        replies = {post.reply_to for post in posts if post.reply_to is not None}
+        self.messages = set(_replies_in(self._one(_REPLIES, replies))) if replies else set()
+        self.next_id: int = (db.execute("SELECT max(id) FROM messages").fetchone()[0] or 0) + 1
+
+    def nonces(self, posts: Sequence[Post]) -> dict[Nonce, FirstUse]:
+        """Those of *posts* that are in the log already."""
+        wanted = {(post.room_id, post.user_id, post.nonce) for post in posts if post.nonce is not None}
+        return {
+            (room_id, user_id, nonce): (digest, SendResult(MessageId(mid), Seq(seq), from_rfc3339(created_at), True))
+            for room_id, user_id, nonce, digest, mid, seq, created_at in _nonces_in(self._one(_NONCES, wanted))
+        }
+
+    def judge(self, posts: Sequence[Post], now: datetime, known: dict[Nonce, FirstUse]) -> Plan:
         stamp = rfc3339(now)
-        one = db.execute
-        found_rooms: dict[int, tuple[int, int] | None] = {}
-        members: dict[tuple[int, int], tuple[str | None] | None] = {}
-        heads: dict[int, int] = {}
-        known: dict[tuple[int, int, str], tuple[int | None, SendResult]] = {}
-        next_id = (one("SELECT max(id) FROM messages").fetchone()[0] or 0) + 1
-        outcomes: list[SendResult | TertuliaError] = []
-        log: list[tuple[Any, ...]] = []
-        messages: list[tuple[Any, ...]] = []
+        heads, muted, next_id = self.heads.copy(), self.muted, self.next_id
+        plan = Plan(heads=heads)
+        outcomes, log, messages, events = plan.outcomes, plan.log, plan.messages, plan.events
         for post in posts:
-            room_id, user_id, nonce, reply_to = post.room_id, post.user_id, post.nonce, post.reply_to
-            # The nonce comes before every other check: a repeat gets its first result also in a room closed since.
-            if nonce is not None:
-                key = (room_id, user_id, nonce)
-                first = known.get(key)
-                if first is None and (row := one(_NONCE, key).fetchone()) is not None:
-                    first = known[key] = row[0], SendResult(row[1], row[2], from_rfc3339(row[3]), True)
-                if first is not None:
-                    outcomes.append(_repeated(first, post.digest))
-                    continue
-            if room_id not in found_rooms:
-                row = found_rooms[room_id] = one(_ROOM, (room_id,)).fetchone()
-                if row is not None:
-                    heads[room_id] = row[0]
-            pair = (room_id, user_id)
-            if pair not in members:
-                members[pair] = one(_MEMBER, pair).fetchone()
-            room, member = found_rooms[room_id], members[pair]
-            if room is None or member is None or (member[0] is not None and member[0] > stamp):
-                outcomes.append(_refusal(room, member))
+            room_id, user_id, nonce = post.room_id, post.user_id, post.nonce
+            # The nonce comes before all else: a repeat gets its first result also in a room that was closed since.
+            if nonce is not None and (first := known.get((room_id, user_id, nonce))) is not None:
+                outcomes.append(_repeated(first, post.digest))
                 continue
-            if reply_to is not None and one(_REPLY, (reply_to, room_id)).fetchone() is None:
-                outcomes.append(Invalid("There is no such message in this room", field="reply_to"))
+            if (
+                room_id not in heads
+                or muted.get((room_id, user_id), "~") > stamp
+                or (post.reply_to is not None and (room_id, post.reply_to) not in self.messages)
+            ):
+                outcomes.append(self._refusal(post, stamp))
+                plan.has_refused_a_nonce |= nonce is not None
                 continue
             seq = heads[room_id] = heads[room_id] + 1
-            event = _event(post, now)
-            log.append((room_id, seq, user_id, next_id, nonce, post.digest, _encode(event).decode(), stamp))
-            messages.append((next_id, room_id, seq, user_id, post.content, post.kind, reply_to, stamp))
-            committed.events.append(event.placed(room_id, Seq(seq), MessageId(next_id)))
-            result = SendResult(MessageId(next_id), Seq(seq), now)
-            outcomes.append(result)
+            payload = _encode(_event(post, now, 0, 0, 0)).decode()
+            log.append((room_id, seq, user_id, next_id, nonce, post.digest, payload, stamp))
+            messages.append((next_id, room_id, seq, user_id, post.content, post.kind, post.reply_to, stamp))
+            events.append(_event(post, now, room_id, seq, next_id))
+            outcomes.append(SendResult(next_id, seq, now))  # type: ignore[arg-type]
             if nonce is not None:
-                known[key] = post.digest, SendResult(result.message_id, result.seq, now, True)
+                known[room_id, user_id, nonce] = post.digest, SendResult(next_id, seq, now, True)  # type: ignore[arg-type]
             next_id += 1
-        if log:
-            db.executemany(_LOG, log)
-            db.executemany(_MESSAGE, messages)
-            changed = {row[0] for row in log}
-            db.executemany("UPDATE rooms SET last_seq = ? WHERE id = ?", [(heads[room], room) for room in changed])
-        return outcomes
+        return plan
+
+    def _refusal(self, post: Post, stamp: str) -> TertuliaError:
+        muted_until = self.muted.get((post.room_id, post.user_id))
+        if post.room_id not in self.heads or (muted_until is None and post.room_id in self.private):
+            return NoSuchRoom()
+        if muted_until is None:
+            return NotAMember()
+        if muted_until > stamp:
+            return Muted()
+        return Invalid("There is no such message in this room", field="reply_to")
+
+    def _one(self, statement: str, values: Iterable[Any]) -> str:
+        return str(self._db.execute(statement, (_encode(list(values)).decode(),)).fetchone()[0])
 
 
-def _event(post: Post, now: datetime) -> MessageSent:
+def _event(post: Post, now: datetime, room_id: int, seq: int, message_id: int) -> MessageSent:
     return MessageSent(
+        room_id=room_id,  # type: ignore[arg-type]
+        seq=seq,  # type: ignore[arg-type]
+        message_id=message_id,  # type: ignore[arg-type]
         user_id=post.user_id,
         username=post.username,
         content=post.content,
@@ -103,14 +171,38 @@ def _event(post: Post, now: datetime) -> MessageSent:
     )
 
 
-def _repeated(first: tuple[int | None, SendResult], digest: int | None) -> SendResult | TertuliaError:
+def _repeated(first: FirstUse, digest: int | None) -> Outcome:
     """The first use's result. A digest that is not known, on either side, conflicts with nothing."""
     if first[0] is not None and digest is not None and first[0] != digest:
         return NonceConflict()
     return first[1]
 
 
-def _refusal(room: tuple[int, int] | None, member: tuple[str | None] | None) -> TertuliaError:
-    if room is None or (member is None and room[1]):
-        return NoSuchRoom()
-    return Muted() if member is not None else NotAMember()
+def _write(db: sqlite3.Connection, plan: Plan) -> None:
+    if not plan.log:
+        return
+    _insert(db, _LOG, plan.log)
+    _insert(db, _MESSAGES, plan.messages)
+    changed = {row[0] for row in plan.log}
+    db.executemany(_HEADS, [(plan.heads[room_id], room_id) for room_id in changed])
+
+
+def _insert(db: sqlite3.Connection, statement: tuple[str, str], rows: list[tuple[Any, ...]]) -> None:
+    for start, size in _chunks(len(rows)):
+        db.execute(_prepared(statement, size), list(chain.from_iterable(rows[start : start + size])))
+
+
+def _chunks(count: int) -> Iterator[tuple[int, int]]:
+    """(start, size) of the pieces that *count* rows are written in."""
+    start = 0
+    for size in _CHUNKS:
+        while count - start >= size:
+            yield start, size
+            start += size
+
+
+def _prepared(statement: tuple[str, str], size: int, cache: dict[tuple[str, int], str] = {}) -> str:
+    head, row = statement
+    if (text := cache.get((head, size))) is None:
+        text = cache[head, size] = head + ", ".join([row] * size)
+    return text

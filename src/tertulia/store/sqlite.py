@@ -18,7 +18,7 @@ from tertulia.domain.clock import Clock
 from tertulia.domain.errors import Unavailable
 from tertulia.store.lane import BATCH_CAP, QUEUE_CAP, Job, Poison, Settled, failed, run_works, runs
 from tertulia.store.migrate import migrate_sqlite
-from tertulia.store.posts import Posts
+from tertulia.store.posts import NonceSeen, apply_posts
 from tertulia.store.work import Committed, Locks, Reader, Work, watch
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,6 @@ class SqliteEngine:
         self._local = threading.local()
         self._sessions: set[Session] = set()
         self._loop: asyncio.AbstractEventLoop
-        self._posts = Posts()
         self.epoch = ""
         self.on_commit: Callable[[Committed], None] = lambda committed: None
 
@@ -193,7 +192,7 @@ class SqliteEngine:
         """Commits *jobs*, or what of them can be, and hands the outcome to the loop. Gives the session to go on with."""
         try:
             session = session or self._open()
-            settled = self._apply(session, jobs)
+            settled = self._commit(session, jobs)
         except Exception as error:
             if session is not None:
                 session = self._recover(session, error)
@@ -208,14 +207,24 @@ class SqliteEngine:
         self._loop.call_soon_threadsafe(settled.deliver, self._publish)
         return session
 
-    def _apply(self, session: Session, jobs: Sequence[Job]) -> Settled:
+    def _commit(self, session: Session, jobs: Sequence[Job]) -> Settled:
+        try:
+            return self._apply(session, jobs, with_care=False)
+        except NonceSeen:
+            session.roll_back()
+            return self._apply(session, jobs, with_care=True)
+
+    def _apply(self, session: Session, jobs: Sequence[Job], *, with_care: bool) -> Settled:
         now = self._clock()
         outcomes: list[Any] = []
         committed = Committed()
         session.begin("BEGIN IMMEDIATE")
         for are_posts, run in runs(jobs):
             if are_posts:
-                outcomes += self._posts.apply(session.raw, [post for post, _ in run], now, committed)  # type: ignore[misc]
+                posts = [post for post, _ in run]
+                results, events = apply_posts(session.raw, posts, now, with_care=with_care)  # type: ignore[arg-type]
+                outcomes += results
+                committed.events += events
             else:
                 outcomes += run_works(run, committed, lambda: Work(session.sql, now, self.epoch, Locks()))
         session.raw.execute("COMMIT")
