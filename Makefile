@@ -41,7 +41,7 @@ fix: $(READY) ## Repair what can be repaired by itself
 	$(BIN)/ruff format $(CODE)
 
 bench: $(READY) ## Benchmarks, as docs/performance.md shows them
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 migrate: $(READY) ## Bring the database of DATABASE_URL up to date
 	$(BIN)/tertulia migrate $(ARGS)

@@ -171,7 +171,7 @@ static struct histogram before, after;    /* before and after some stop reading 
 static struct { uint64_t deliveries, bytes, acks, frames; } counted;
 static struct { long gaps, repeats, errors, closed, late_rejoins; char first[256]; } problems;
 static bool stopped, stalled_now;
-static long peak_rss_kib;
+static long stall_rss_kib, peak_rss_kib;
 
 static void note(const char *what, const char *text, size_t size)
 {
@@ -335,6 +335,7 @@ static void send_message(struct client *c, int64_t due)
 {
     if (sent == ask.stall_after && ask.stall && !stalled_now) {
         stalled_now = true;
+        stall_rss_kib = peak_rss_kib = usage_now().rss_kib;
         for (int i = 0; i < ask.subscriber.count; i++)
             if (clients[i].stalls) { clients[i].paused = true; watch(&clients[i], EPOLL_CTL_MOD); }
     }
@@ -495,6 +496,18 @@ static size_t take_frames(struct client *c, const char *data, size_t size, int64
     return used;
 }
 
+/* Goes through the first *size* bytes of the inbox, and keeps what is no whole frame yet. */
+static void client_take(struct client *c, size_t size)
+{
+    int64_t now = now_ns();
+    size_t used = 0;
+    if (c->state == UPGRADING) used = take_response(c, inbox, size);
+    if (c->state != UPGRADING) used += take_frames(c, inbox + used, size - used, now);
+    c->rest_size = c->fd < 0 ? 0 : size - used;
+    if (c->rest_size > c->rest_room) c->rest = grow(c->rest, c->rest_room = c->rest_size + 512);
+    if (c->rest_size) memcpy(c->rest, inbox + used, c->rest_size);
+}
+
 static void client_read(struct client *c)
 {
     if (c->rest_size) memcpy(inbox, c->rest, c->rest_size);
@@ -505,14 +518,7 @@ static void client_read(struct client *c)
         client_lost(c, why, strlen(why));
         return;
     }
-    int64_t now = now_ns();
-    size_t size = c->rest_size + (size_t)got, used = 0;
-    if (c->state == UPGRADING) used = take_response(c, inbox, size);
-    if (c->state != UPGRADING) used += take_frames(c, inbox + used, size - used, now);
-    c->rest_size = size - used;
-    if (!c->rest_size || c->fd < 0) { c->rest_size = 0; return; }
-    if (c->rest_size > c->rest_room) c->rest = grow(c->rest, c->rest_room = c->rest_size + 512);
-    memcpy(c->rest, inbox + used, c->rest_size);
+    client_take(c, c->rest_size + (size_t)got);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ phases */
@@ -537,7 +543,7 @@ static void turn(void)
     }
     if (ask.rate && load_start) pace();
     int64_t now = now_ns();
-    if (ask.stall && now - sampled > SECOND / 20) {
+    if (stalled_now && now - sampled > SECOND / 20) {
         long rss = usage_now().rss_kib;
         if (rss > peak_rss_kib) peak_rss_kib = rss;
         sampled = now;
@@ -576,11 +582,15 @@ static void load(void)
 static double read_on(void)
 {
     int64_t start = now_ns(), end = start + (int64_t)(ask.patience * 1e9);
-    for (int i = 0; i < ask.subscriber.count; i++)
-        if (clients[i].paused) {
-            clients[i].paused = false;
-            if (clients[i].fd >= 0) watch(&clients[i], EPOLL_CTL_MOD);
-        }
+    for (int i = 0; i < ask.subscriber.count; i++) {
+        struct client *c = &clients[i];
+        if (!c->paused) continue;
+        c->paused = false;
+        if (c->fd < 0) continue;
+        watch(c, EPOLL_CTL_MOD);
+        memcpy(inbox, c->rest, c->rest_size);
+        client_take(c, c->rest_size);
+    }
     for (int behind = 1; behind && now_ns() < end;) {
         turn();
         behind = 0;
@@ -669,7 +679,7 @@ static void parse(int argc, char **argv)
     if (!ask.publisher.paths.count) ask.publisher.paths = ask.subscriber.paths;
     if (!ask.port) die("--port is missing");
     if (ask.messages > MAX_SAMPLES) ask.messages = MAX_SAMPLES;
-    if (ask.messages < ask.in_flight * (ask.acks ? ask.publisher.count : 1)) die("fewer messages than are in flight");
+    if (ask.publisher.count && ask.messages < ask.in_flight * (ask.acks ? ask.publisher.count : 1)) die("fewer messages than are in flight");
     if (ask.stall > ask.subscriber.count) die("more stalled readers than subscribers");
     if (ask.rate > 0 && ask.seconds <= 0 && ask.messages == 1 << 20) die("a pace wants an end: --seconds or --messages");
 }
@@ -753,8 +763,8 @@ int main(int argc, char **argv)
     print_latency("latency", &before);
     if (ask.stall) {
         print_latency("latency_stalled", &after);
-        printf(", \"rss_peak_kib\": %ld, \"rss_end_kib\": %ld, \"stalled\": %d, \"stalled_incomplete\": %ld, \"came_back\": %ld, \"caught_up_seconds\": %.3f",
-               peak_rss_kib, end.rss_kib, ask.stall, stalled_incomplete, problems.late_rejoins, caught_up);
+        printf(", \"rss_stall_kib\": %ld, \"rss_peak_kib\": %ld, \"rss_end_kib\": %ld, \"stalled\": %d, \"stalled_incomplete\": %ld, \"came_back\": %ld, \"caught_up_seconds\": %.3f",
+               stall_rss_kib, peak_rss_kib, end.rss_kib, ask.stall, stalled_incomplete, problems.late_rejoins, caught_up);
     }
     printf(", \"problems\": {\"incomplete\": %ld, \"gaps\": %ld, \"repeats\": %ld, \"errors\": %ld, \"closed\": %ld", incomplete, problems.gaps,
            problems.repeats, problems.errors, problems.closed);

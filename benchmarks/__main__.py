@@ -1,0 +1,44 @@
+"""`python -m benchmarks [--quick] [NAME …]`: run the benchmarks and write their tables into docs/performance.md.
+
+A quick run (and one of a part) prints its tables; only a whole run of a benchmark is written down.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # tests/servers.py knows how to start a PostgreSQL
+
+from benchmarks import durable_send, fanout  # noqa: E402
+from benchmarks.harness import NotHere, Plan, generator, machine, say  # noqa: E402
+from benchmarks.report import write_section  # noqa: E402
+
+BENCHMARKS = {"fanout": fanout.run, "durable_send": durable_send.run}
+
+
+def main(arguments: list[str]) -> int:
+    quick = "--quick" in arguments
+    names = [name for name in arguments if not name.startswith("-")] or list(BENCHMARKS)
+    if unknown := set(names) - set(BENCHMARKS):
+        say(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+        return 2
+    try:
+        generator()
+    except NotHere as reason:
+        say(str(reason))
+        return 1
+    missed = 0
+    for name in names:
+        text, figures = BENCHMARKS[name](Plan.of(quick=quick))
+        text = f"Measured on {machine()}.\n\n{text}"
+        print(f"\n## {name}\n\n{text}\n", flush=True)
+        if not quick:
+            write_section(ROOT / "docs/performance.md", name, text)
+        missed += sum(not figure.reached for figure in figures)
+    if missed:
+        say(f"{missed} figures were not reached")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
