@@ -1,10 +1,12 @@
 """Which values are allowed, whichever door they came in by."""
 
+import math
 from typing import Any
 
 import msgspec
 
 from tertulia.domain.errors import Invalid, TooLarge
+from tertulia.domain.ids import MAX_ID
 
 MOST_ON_A_PAGE = 100
 
@@ -44,22 +46,30 @@ def encode_text(value: str, field: str) -> bytes:
 
 
 def check_json(value: dict[str, Any], field: str, *, most: int, depth: int) -> dict[str, Any]:
-    """As it will be read back. *most*: bytes of JSON; *depth*: how many containers may stand in each other."""
-    if _is_deeper(value, depth):
-        raise Invalid(f"{field} is nested too deeply", field=field)
+    """A copy. *most*: bytes of JSON; *depth*: how many containers may stand in each other."""
+    if not _is_plain(value, depth):
+        raise Invalid(f"{field} must be plain JSON, nested no deeper than {depth}", field=field)
     try:
         encoded = msgspec.json.encode(value)
-        if len(encoded) > most:
-            raise TooLarge(f"{field} is larger than {most} bytes")
-        again: dict[str, Any] = msgspec.json.decode(encoded)
-    except (UnicodeEncodeError, TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-        raise Invalid(f"{field} is no JSON that can be kept", field=field) from None
+    except (UnicodeEncodeError, TypeError):
+        raise Invalid(f"{field} must be plain JSON", field=field) from None
+    if len(encoded) > most:
+        raise TooLarge(f"{field} is larger than {most} bytes")
+    again: dict[str, Any] = msgspec.json.decode(encoded)
     return again
 
 
-def _is_deeper(value: Any, depth: int) -> bool:
-    if isinstance(value, dict):
-        return depth == 0 or any(_is_deeper(item, depth - 1) for item in value.values())
-    if isinstance(value, list):
-        return depth == 0 or any(_is_deeper(item, depth - 1) for item in value)
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether every encoding and every client can carry it: numbers in 64 bits, and finite."""
+    match value:
+        case None | bool() | str():
+            return True
+        case int():
+            return -MAX_ID <= value <= MAX_ID
+        case float():
+            return math.isfinite(value)
+        case list():
+            return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
+        case dict():
+            return depth > 0 and all(_is_plain(item, depth - 1) for item in value.values())
     return False

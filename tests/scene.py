@@ -1,0 +1,163 @@
+"""A store with people and rooms on it, without any transport: commands go straight to their services."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tertulia.domain import commands as c
+from tertulia.domain.errors import TertuliaError
+from tertulia.domain.ids import RoomId, SessionId, UserId
+from tertulia.domain.models import Actor, Room
+from tertulia.domain.roles import RoomRole, UserRole
+from tertulia.services.members import Members
+from tertulia.services.messages import Messages
+from tertulia.services.rooms import Rooms
+from tertulia.store import Committed, Store, Work
+from tertulia.store.tables import users
+
+
+class Scene:
+    """*heard*: all that was committed, in order."""
+
+    def __init__(self, store: Store, clock: "HandClock") -> None:
+        self.store, self.clock = store, clock
+        self.rooms, self.members, self.messages = Rooms(store), Members(), Messages()
+        self.heard: list[Committed] = []
+        store.on_commit = self.heard.append
+        rooms, members, messages = self.rooms, self.members, self.messages
+        self._writes: dict[type, Callable[..., Any]] = {
+            c.CreateRoom: rooms.create_room,
+            c.UpdateRoom: rooms.update_room,
+            c.ArchiveRoom: rooms.archive_room,
+            c.JoinRoom: members.join,
+            c.LeaveRoom: members.leave,
+            c.AddMember: members.add_member,
+            c.UpdateMember: members.update_member,
+            c.RemoveMember: members.remove_member,
+            c.CreateInvite: members.create_invite,
+            c.AcceptInvite: members.accept_invite,
+            c.EditMessage: messages.edit_message,
+            c.DeleteMessage: messages.delete_message,
+            c.MarkRead: messages.mark_read,
+        }
+        self._reads: dict[type, Callable[..., Any]] = {
+            c.GetRoom: rooms.get_room,
+            c.ListRooms: rooms.list_rooms,
+            c.ListHeads: rooms.list_heads,
+            c.ListMembers: members.list_members,
+            c.GetMessage: messages.get_message,
+            c.ListMessages: messages.list_messages,
+            c.ListEvents: messages.list_events,
+        }
+
+    async def do(self, actor: Actor, command: Any) -> Any:
+        kind = type(command)
+        if kind is c.SendMessage:
+            return await self._send(self.messages.post(command, actor))
+        if kind is c.EnterRoom:
+            return await self.rooms.enter(command, actor)
+        if kind in self._reads:
+            return await self.store.read(lambda reader: self._reads[kind](command, actor, reader))
+        return await self.store.write(lambda work: self._writes[kind](command, actor, work))
+
+    async def refuses(self, error: type[TertuliaError], actor: Actor, command: Any) -> TertuliaError:
+        """And nothing is written or heard of."""
+        before = await self.everything()
+        heard = len(self.heard)
+        with pytest.raises(error) as refusal:
+            await self.do(actor, command)
+        assert type(refusal.value) is error, f"{refusal.value!r} for {command}"
+        assert await self.everything() == before
+        assert len(self.heard) == heard
+        return refusal.value
+
+    async def user(self, name: str, role: UserRole = UserRole.USER) -> Actor:
+        def insert(work: Work) -> UserId:
+            new = users.insert().values(
+                username=name,
+                username_key=name.casefold(),
+                display_name=name.title(),
+                password_hash="",
+                created_at=work.now,
+            )
+            return UserId(work.sql.execute(new.returning(users.c.id)).scalar_one())
+
+        return Actor(await self.store.write(insert), name, role, SessionId(f"s-{name}"))
+
+    async def room(self, owner: Actor, *others: Actor, is_private: bool = False, **more: Any) -> Room:
+        """With *others* as members."""
+        room: Room = await self.do(owner, c.CreateRoom(name="Room", is_private=is_private, **more))
+        for other in others:
+            await self.do(owner, c.AddMember(room_id=room.id, user_id=other.user_id))
+        found: Room = await self.do(owner, c.GetRoom(room_id=room.id))
+        return found
+
+    async def promote(self, owner: Actor, room: Room, other: Actor, role: RoomRole = RoomRole.MODERATOR) -> None:
+        await self.do(owner, c.UpdateMember(room_id=room.id, user_id=other.user_id, role=role))
+
+    async def say(self, actor: Actor, room: Room, *contents: str) -> list[c.SendResult]:
+        sent = [c.SendMessage(room_id=room.id, content=content) for content in contents]
+        return [await self.do(actor, command) for command in sent]
+
+    async def log(self, room_id: RoomId) -> list[Any]:
+        """All of a room's events; and every place from 1 to the head is taken, once."""
+        found = await self.store.read_log([(room_id, c.Seq(0))], 100_000)
+        events, head = found[room_id]
+        assert [event.seq for event in events] == list(range(1, head + 1))
+        return list(events)
+
+    async def everything(self) -> dict[str, list[Any]]:
+        """All rows of all tables."""
+        from tertulia.store.tables import metadata
+
+        return await self.store.read(
+            lambda reader: {
+                table.name: [tuple(row) for row in reader.sql.execute(table.select())]
+                for table in metadata.sorted_tables
+            }
+        )
+
+    @property
+    def events(self) -> list[Any]:
+        return [event for committed in self.heard for event in committed.events]
+
+    @property
+    def announced(self) -> list[Any]:
+        return [event for committed in self.heard for event in committed.announced]
+
+    async def _send(self, post: Any) -> c.SendResult:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.store.post(post, answer.set_result)
+        result = await answer
+        if isinstance(result, TertuliaError):
+            raise result
+        return result
+
+
+class HandClock:
+    """Stands still until it is moved; a little further on with each look, so that no two moments are one."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self._now += timedelta(microseconds=1)
+        return self._now
+
+    def pass_(self, **span: float) -> None:
+        self._now += timedelta(**span)
+
+
+@asynccontextmanager
+async def scene_on(url: str) -> AsyncIterator[Scene]:
+    clock = HandClock()
+    store = Store.open(url, clock=clock)
+    await store.start(migrate=True)
+    try:
+        yield Scene(store, clock)
+    finally:
+        await store.stop()
