@@ -1,0 +1,10 @@
+"""Stage 5, who hears it: feeds, connections, occupancy, and the backplane between nodes."""
+
+from tertulia.fanout.backplane import Backplane
+from tertulia.fanout.catchup import LogReader
+from tertulia.fanout.connection import Connection
+from tertulia.fanout.hub import Hub
+from tertulia.fanout.local import LocalBackplane
+from tertulia.fanout.redis import RedisBackplane
+
+__all__ = ["Backplane", "Connection", "Hub", "LocalBackplane", "LogReader", "RedisBackplane"]
