@@ -242,7 +242,12 @@ def _check_secret(secret: str) -> None:
 
 
 def _one_line(error: ValidationError) -> str:
-    return "; ".join(_finding(one["loc"], one["msg"], one["input"]) for one in error.errors(include_url=False))
+    findings = (
+        _finding(one["loc"], one["msg"], one["input"])
+        for one in error.errors(include_url=False)
+        if one["type"] != "default_factory_not_called"  # only says that there are others
+    )
+    return "; ".join(findings)
 
 
 def _finding(location: tuple[int | str, ...], message: str, given: object) -> str:

@@ -1,0 +1,74 @@
+"""The server's process: it takes its port before all else, and says in one line why it does not start."""
+
+import logging
+import socket
+from collections.abc import Sequence
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("tertulia")
+
+
+class CannotListen(Exception):
+    """The text is one line for the person at the terminal."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, in our words."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        config.app = PlainRefusals(config.app)  # type: ignore[arg-type]  # never an import string here
+        super().__init__(config)
+
+    def _log_started_message(self, listeners: Sequence[socket.SocketType]) -> None:
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        log.info("Listening on http://%s:%d (Ctrl+C ends it)", host, listeners[0].getsockname()[1])
+
+
+class PlainRefusals:
+    """A start that our own code refuses is told by the reason, without the way there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, _plainly(send))
+        else:
+            await self._app(scope, receive, send)
+
+
+def _plainly(send: Send) -> Send:
+    async def tell(message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            reason = message.get("message", "").strip().rpartition("\n")[2]
+            kind, _, text = reason.partition(": ")
+            if kind.startswith("tertulia.") and text:
+                message = {**message, "message": text}
+        await send(message)
+
+    return tell
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; connections are taken once the server runs. Raises CannotListen."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6 and host == "::":
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # all means all
+            bound.bind(address)
+        except BaseException:
+            bound.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CannotListen(
+            f"Cannot listen on {host} port {port}: {str(reason).lower()} (settings HOST, PORT)"
+        ) from None
+    return bound
