@@ -40,21 +40,35 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(default=None, description="For validation errors: one item a field")
 
 
-TITLES = {
+DESCRIPTIONS = {
     400: "The request could not be understood",
     401: "No token, or not a good one",
     403: "Not allowed",
     404: "Not there, or not for you to see",
     409: "Somebody or something was first",
     413: "The body is too large",
-    415: "Not a type of body that is understood here",
+    415: "The body is of a type that is not understood here",
     422: "A value is not allowed",
     429: "Too many requests: see Retry-After",
     503: "Starting, draining or cut off from the database: see Retry-After",
 }
+ALWAYS = (400, 413, 415, 422, 429, 503)
+"""What any route may answer."""
+
+_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: what may be answered instead, each with the body of a Problem."""
-    schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": TITLES[status], "content": schema} for status in sorted(statuses)}
+def problems(*statuses: int) -> dict[str, Any]:
+    """For a route's decorator: that it may answer *statuses*, and those of `ALWAYS`, with a Problem."""
+    every = sorted({*statuses, *ALWAYS})
+    return {"responses": {status: {"description": DESCRIPTIONS[status], "content": _CONTENT} for status in every}}
+
+
+def describe_problems(openapi: dict[str, Any]) -> dict[str, Any]:
+    """*openapi* with the schema that `problems` refers to, in place of FastAPI's own of its errors."""
+    schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs") | {"Problem": problem}
+    return openapi

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tertulia.dialects.cafe import shapes
 from tertulia.domain import commands as c
@@ -72,6 +72,15 @@ class Messages(Struct, frozen=True):
     messages: list[shapes.Message]
     has_more: bool
     next_cursor: int | None
+
+
+class EventsPage(Struct, frozen=True):
+    """A piece of a room's log, over REST. *items*: `{event, data}`, already encoded; *seq*: of the last one."""
+
+    epoch: str
+    items: list[Raw]
+    seq: int
+    has_more: bool
 
 
 # ---- of a room that was joined

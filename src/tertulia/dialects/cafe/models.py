@@ -1,0 +1,332 @@
+"""cafe's REST bodies. What comes in is strict about types, and ignores fields that it does not know; what goes out is
+read off the domain's own models, field by field."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, Strict
+
+from tertulia.domain import models
+from tertulia.domain.clock import rfc3339
+from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
+from tertulia.protocol.fields import Coordinate, Id, Nonce, SeqField, Text
+
+T = TypeVar("T")
+A_YEAR = 366 * 86400
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+def left_out() -> Any:
+    """The default of a field that stays as it is when it is not given; which giving null does not mean."""
+    return Field(default=None, json_schema_extra=_without_default)
+
+
+Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+MomentIn = Annotated[AwareDatetime, Strict(strict=False), AfterValidator(_in_utc)]
+RoleIn = Annotated[RoomRole, Strict(strict=False)]
+
+
+class Body(BaseModel):
+    """What a client sends."""
+
+    model_config = ConfigDict(strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Shape(BaseModel):
+    """What a client gets."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Page(Shape, Generic[T]):
+    """*next_cursor*, given as `cursor`, asks for what comes after; null at the end."""
+
+    items: list[T]
+    has_more: bool
+    next_cursor: int | None
+
+
+# ---- auth
+
+
+class NewAccount(Body):
+    username: Text = Field(examples=["alice"])
+    password: Text = Field(examples=["correct horse battery staple"])
+    email: Text | None = Field(default=None, examples=["alice@example.org"])
+    display_name: Text | None = Field(default=None, examples=["Alice"])
+
+
+class Credentials(Body):
+    """*username* may be the email address."""
+
+    username: Text = Field(examples=["alice"])
+    password: Text = Field(examples=["correct horse battery staple"])
+
+
+class RefreshToken(Body):
+    refresh_token: Text
+
+
+class PasswordChange(Body):
+    current_password: Text
+    new_password: Text
+
+
+class User(Shape):
+    id: int
+    username: str
+    display_name: str
+    avatar_url: str | None
+    bio: str
+    role: UserRole
+    status: Status
+    status_text: str
+    last_seen_at: Time | None
+    created_at: Time
+
+
+class OwnUser(User):
+    """As one sees oneself."""
+
+    email: str | None
+
+
+class Account(OwnUser):
+    """As admins see a user."""
+
+    is_active: bool
+
+
+class Tokens(Shape):
+    """*expires_in*: seconds that the access token is good for."""
+
+    access_token: str
+    token_type: str = "bearer"
+    expires_in: int
+    refresh_token: str
+    user: OwnUser
+
+
+class Session(Shape):
+    """A login. *is_current*: the one that asks."""
+
+    id: str
+    user_agent: str
+    address: str
+    created_at: Time
+    last_used_at: Time
+    expires_at: Time
+    is_current: bool = False
+
+
+class Ticket(Shape):
+    """Opens one socket, as `?ticket=`, within *expires_in* seconds."""
+
+    ticket: str
+    expires_in: int
+
+
+# ---- users
+
+
+class ProfileChange(Body):
+    """What is left out stays as it is. An email of null takes it away."""
+
+    display_name: Text = left_out()
+    bio: Text = left_out()
+    email: Text | None = left_out()
+
+
+class StatusChange(Body):
+    status: Annotated[Status, Strict(strict=False)]
+    text: Text = left_out()
+
+
+class AccountChange(Body):
+    role: Annotated[UserRole, Strict(strict=False)] = left_out()
+    is_active: bool = left_out()
+
+
+# ---- rooms
+
+
+class NewSpace(Body):
+    width: Coordinate = Field(examples=[800])
+    height: Coordinate = Field(examples=[600])
+    background: Text | None = None
+
+
+class NewRoom(Body):
+    name: Text = Field(examples=["Kitchen"])
+    description: Text = ""
+    is_private: bool = False
+    space: NewSpace | None = None
+
+
+class RoomChange(Body):
+    """What is left out stays as it is."""
+
+    name: Text = left_out()
+    description: Text = left_out()
+    is_private: bool = left_out()
+    settings: dict[Text, Any] = left_out()
+
+
+class Space(Shape):
+    """In units; (0, 0) is the upper left corner. *speed*: units a second, 0 for no limit."""
+
+    width: float
+    height: float
+    background: str | None
+    speed: float
+    spawn_x: float
+    spawn_y: float
+
+
+class Room(Shape):
+    """*unread*: for the one who asks."""
+
+    id: int
+    kind: RoomKind
+    name: str
+    description: str
+    owner_id: int | None
+    is_private: bool
+    settings: dict[str, Any]
+    space: Space | None
+    member_count: int
+    last_seq: int
+    unread: int
+    created_at: Time
+    updated_at: Time
+
+
+class NewMember(Body):
+    user_id: Id
+    role: RoleIn = RoomRole.MEMBER
+
+
+class MemberChange(Body):
+    """What is left out stays as it is. *muted_until* of null ends a mute."""
+
+    role: RoleIn = left_out()
+    muted_until: MomentIn | None = left_out()
+
+
+class Member(Shape):
+    room_id: int
+    user_id: int
+    username: str
+    display_name: str
+    role: RoomRole
+    muted_until: Time | None
+    read_seq: int
+    joined_at: Time
+
+
+class NewInvite(Body):
+    """*expires_in*: seconds; null for never. *max_uses*: null for any number."""
+
+    expires_in: Annotated[int, Field(ge=1, le=10 * A_YEAR)] | None = 7 * 86400
+    max_uses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Invite(Shape):
+    code: str
+    room_id: int
+    created_by: int
+    expires_at: Time | None
+    max_uses: int | None
+    uses: int
+
+
+class ReadMark(Body):
+    """*seq*: of the last thing that was read."""
+
+    seq: SeqField
+
+
+class LogItem(Shape):
+    """An event as the socket sends it."""
+
+    event: str = Field(examples=["message_received"])
+    data: dict[str, Any]
+
+
+class LogPage(Shape):
+    """*seq*: of the last item, to go on `after`. A log of another *epoch* than before is another log: start anew."""
+
+    epoch: str
+    items: list[LogItem]
+    seq: int
+    has_more: bool
+
+
+# ---- messages
+
+
+class NewMessage(Body):
+    """*nonce*: a name of the client's for this message; sent again, it gives the first result again."""
+
+    content: Text = Field(examples=["Hello everyone!"])
+    reply_to: Id | None = None
+    nonce: Nonce | None = None
+
+
+class MessageChange(Body):
+    content: Text
+
+
+class Message(Shape):
+    id: int
+    room_id: int
+    seq: int
+    user_id: int
+    username: str
+    content: str
+    kind: str
+    reply_to: int | None
+    attachments: list[Any] = []
+    reactions: list[Any] = []
+    is_edited: bool
+    is_deleted: bool
+    created_at: Time
+    updated_at: Time | None
+
+
+class NewChatMessage(Body):
+    room_id: Id = Field(examples=[1])
+    message: Text = Field(examples=["Hello everyone!"])
+    nonce: Nonce | None = None
+
+
+class ChatMessage(Shape):
+    """A message in the words of `chat`."""
+
+    id: int
+    room_id: int
+    user_id: int
+    username: str
+    message: str = Field(validation_alias="content")
+    created_at: Time
+
+
+def as_seen_by(actor: models.Actor, user: models.User) -> User:
+    """The email address is for oneself and for admins."""
+    if actor.is_admin:
+        return Account.model_validate(user)
+    return (OwnUser if user.id == actor.user_id else User).model_validate(user)
