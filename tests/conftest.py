@@ -1,8 +1,10 @@
 """Fixtures for all tests: fresh databases on both engines, a Valkey, and servers to talk to."""
 
+import asyncio
 import itertools
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,7 +35,11 @@ def database(url: str, name: str) -> str:
 
 
 def _migrate(url: str) -> None:
-    """Until the store can migrate, databases are empty."""
+    """In a thread, which has no event loop yet."""
+    from tertulia.store.migrate import migrate
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate(url)).result()
 
 
 def pytest_configure_node(node) -> None:
