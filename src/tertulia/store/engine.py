@@ -9,6 +9,7 @@ from tertulia.domain.errors import Unavailable
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.store.lane import Failed, Job
 from tertulia.store.log import LogPart, heads, read_log
+from tertulia.store.postgres import PostgresEngine
 from tertulia.store.sqlite import SqliteEngine
 from tertulia.store.urls import SqliteUrl, parse_url
 from tertulia.store.work import Committed, Post, PostDone, Reader, Work
@@ -41,7 +42,7 @@ class Store:
         target = parse_url(url)
         if isinstance(target, SqliteUrl):
             return cls(SqliteEngine(target.path, clock=clock, synchronous=synchronous))
-        raise NotImplementedError
+        return cls(PostgresEngine(target, clock=clock))
 
     @property
     def dialect_name(self) -> str:

@@ -2,12 +2,14 @@
 
 import itertools
 import logging
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from sqlalchemy import Connection
 
-from tertulia.domain.errors import TertuliaError
-from tertulia.store.work import Committed, Post, Work
+from tertulia.domain.errors import Internal, TertuliaError
+from tertulia.store.work import Committed, LockFirst, Post, Work
 
 logger = logging.getLogger(__name__)
 
@@ -70,24 +72,18 @@ def runs(jobs: Sequence[Job]) -> Iterator[tuple[bool, list[Job]]]:
         yield are_posts, list(run)
 
 
-def run_work(doing: Callable[[Work], Any], work: Work) -> Any:
-    """The value, or `Failed` with a refusal. Raises Poison."""
-    try:
-        return doing(work)
-    except TertuliaError as error:
-        if work.is_dirty:
-            raise Poison(error) from error
-        return Failed(error)
-    except Exception as error:
-        raise Poison(error) from error
+def run_works(
+    sql: Connection, run: Sequence[Job], committed: Committed, make: Callable[[Connection], Work]
+) -> list[Any]:
+    """The outcomes of a run of works; what those that were not refused have to say is added to *committed*.
 
-
-def run_works(run: Sequence[Job], committed: Committed, make: Callable[[], Work]) -> list[Any]:
-    """The outcomes of a run of works; what those that were not refused have to say is added to *committed*."""
+    Raises Poison, LockFirst.
+    """
     outcomes = []
     for doing, _ in run:
-        work = make()
-        outcome = run_work(doing, work)  # type: ignore[arg-type]
+        assert not isinstance(doing, Post)
+        work = make(sql)
+        outcome = _run_work(doing, work)
         if not isinstance(outcome, Failed):
             committed.events += work.committed.events
             committed.announced += work.committed.announced
@@ -96,3 +92,25 @@ def run_works(run: Sequence[Job], committed: Committed, make: Callable[[], Work]
     return outcomes
 
 
+def _run_work(doing: Callable[[Work], Any], work: Work) -> Any:
+    """The value, or `Failed` with a refusal."""
+    try:
+        return doing(work)
+    except LockFirst:
+        raise
+    except TertuliaError as error:
+        if work.is_dirty:
+            raise Poison(error) from error
+        return Failed(error)
+    except Exception as error:
+        raise Poison(error) from error
+
+
+def give_up(jobs: Sequence[Job], error: Exception) -> Settled:
+    """The poison stands alone: its error goes to whoever asked, a fault of ours in a post as `Internal`."""
+    cause = error.error if isinstance(error, Poison) else error
+    if type(jobs[0][0]) is Post and not isinstance(cause, TertuliaError):
+        error_id = secrets.token_hex(4)
+        logger.error("a post could not be stored (error %s)", error_id, exc_info=cause)
+        cause = Internal(error_id)
+    return failed(jobs, cause)

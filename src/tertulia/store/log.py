@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import select, text, update
 
 from tertulia.domain.commands import LogPage
 from tertulia.domain.errors import NoSuchRoom
@@ -39,7 +39,7 @@ def read_log(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -
         room_id: ([], head) for room_id, head in heads(reader, [room_id for room_id, _ in wanted]).items()
     }
     for row in _rows_after(reader, wanted, limit):
-        found[row.room_id][0].append(decode_payload(*row))
+        found[row.room_id][0].append(_event(row))
     return found
 
 
@@ -47,7 +47,7 @@ def log_page(reader: Reader, room_id: RoomId, after: Seq, limit: int) -> LogPage
     """Raises NoSuchRoom. Whether the reader may see it is decided elsewhere."""
     part = read_log(reader, [(room_id, after)], limit).get(room_id)
     if part is None:
-        raise NoSuchRoom()
+        raise NoSuchRoom
     items, head = part
     seq = items[-1].seq if items else after
     return LogPage(epoch=reader.epoch, items=items, seq=seq, head=max(head, seq if items else head))
@@ -59,18 +59,22 @@ def scrub(work: Work, message_id: MessageId, room_id: RoomId, seq: Seq) -> None:
     edits = (room_log.c.message_id == message_id) & (room_log.c.type == text("'message_edited'"))
     for condition in (sent, edits):
         for row in work.sql.execute(select(*_COLUMNS).where(condition)).all():
-            event = decode_payload(*row)
+            event = _event(row)
             if isinstance(event, MessageSent | MessageEdited) and event.message_id == message_id:
                 blank = encode_payload(msgspec.structs.replace(event, content=""))
                 place = (room_log.c.room_id == row.room_id) & (room_log.c.seq == row.seq)
                 work.sql.execute(update(room_log).where(place).values(payload=blank, digest=None))
 
 
-def _rows_after(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -> list[Row[Any]]:
+def _event(row: Any) -> DurableEvent:
+    return decode_payload(row.payload, row.room_id, row.seq, row.message_id)
+
+
+def _rows_after(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -> list[Any]:
     if reader.sql.dialect.name == "postgresql":
         values = {"rooms": [room for room, _ in wanted], "after": [seq for _, seq in wanted], "limit": limit}
         return list(reader.sql.execute(_AFTER_EACH, values).all())
-    rows: list[Row[Any]] = []
+    rows: list[Any] = []
     for room_id, after in wanted:
         place = (room_log.c.room_id == room_id) & (room_log.c.seq > after)
         rows += reader.sql.execute(select(*_COLUMNS).where(place).order_by(room_log.c.seq).limit(limit)).all()

@@ -33,7 +33,9 @@ class SchemaTooOld(Exception):
 
     def __init__(self, found: str | None) -> None:
         state = f"has schema {found}" if found else "is empty"
-        super().__init__(f"The database {state}, and this version of Tertulia needs {latest()}: run `tertulia migrate`.")
+        super().__init__(
+            f"The database {state}, and this version of Tertulia needs {latest()}: run `tertulia migrate`."
+        )
 
 
 async def migrate(url: str) -> str:
@@ -70,6 +72,23 @@ async def migrate_postgres(target: PostgresUrl) -> str:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             return await connection.run_sync(upgrade)
+    finally:
+        await engine.dispose()
+
+
+async def check_postgres(target: PostgresUrl) -> str:
+    """The epoch. Raises SchemaTooNew, SchemaTooOld."""
+
+    def look(connection: Connection) -> str:
+        found = check(connection)
+        if found != latest():
+            raise SchemaTooOld(found)
+        return epoch_of(connection)
+
+    engine = create_async_engine(target.url, connect_args=target.connect_args)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(look)
     finally:
         await engine.dispose()
 

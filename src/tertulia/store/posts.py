@@ -7,6 +7,7 @@ So what has to be looked up comes as one row of JSON, and what has to be written
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -16,7 +17,7 @@ from msgspec import Struct
 from tertulia.domain.clock import from_rfc3339, rfc3339
 from tertulia.domain.commands import SendResult
 from tertulia.domain.errors import Invalid, Muted, NonceConflict, NoSuchRoom, NotAMember, TertuliaError
-from tertulia.domain.events import DurableEvent, MessageSent
+from tertulia.domain.events import DurableEvent
 from tertulia.domain.ids import MessageId, Seq
 from tertulia.store.work import Post
 
@@ -132,10 +133,10 @@ class Scene:
                 plan.has_refused_a_nonce |= nonce is not None
                 continue
             seq = heads[room_id] = heads[room_id] + 1
-            payload = _encode(_event(post, now, 0, 0, 0)).decode()
+            payload = _encode(post.sent(now)).decode()
             log.append((room_id, seq, user_id, next_id, nonce, post.digest, payload, stamp))
             messages.append((next_id, room_id, seq, user_id, post.content, post.kind, post.reply_to, stamp))
-            events.append(_event(post, now, room_id, seq, next_id))
+            events.append(post.sent(now, room_id, seq, next_id))
             outcomes.append(SendResult(next_id, seq, now))  # type: ignore[arg-type]
             if nonce is not None:
                 known[room_id, user_id, nonce] = post.digest, SendResult(next_id, seq, now, True)  # type: ignore[arg-type]
@@ -154,21 +155,6 @@ class Scene:
 
     def _one(self, statement: str, values: Iterable[Any]) -> str:
         return str(self._db.execute(statement, (_encode(list(values)).decode(),)).fetchone()[0])
-
-
-def _event(post: Post, now: datetime, room_id: int, seq: int, message_id: int) -> MessageSent:
-    return MessageSent(
-        room_id=room_id,  # type: ignore[arg-type]
-        seq=seq,  # type: ignore[arg-type]
-        message_id=message_id,  # type: ignore[arg-type]
-        user_id=post.user_id,
-        username=post.username,
-        content=post.content,
-        kind=post.kind,
-        reply_to=post.reply_to,
-        nonce=post.nonce,
-        created_at=now,
-    )
 
 
 def _repeated(first: FirstUse, digest: int | None) -> Outcome:
@@ -201,8 +187,7 @@ def _chunks(count: int) -> Iterator[tuple[int, int]]:
             start += size
 
 
-def _prepared(statement: tuple[str, str], size: int, cache: dict[tuple[str, int], str] = {}) -> str:
+@lru_cache
+def _prepared(statement: tuple[str, str], size: int) -> str:
     head, row = statement
-    if (text := cache.get((head, size))) is None:
-        text = cache[head, size] = head + ", ".join([row] * size)
-    return text
+    return head + ", ".join([row] * size)

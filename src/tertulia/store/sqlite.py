@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tertulia.domain.clock import Clock
 from tertulia.domain.errors import Unavailable
-from tertulia.store.lane import BATCH_CAP, QUEUE_CAP, Job, Poison, Settled, failed, run_works, runs
+from tertulia.store.lane import BATCH_CAP, QUEUE_CAP, Job, Poison, Settled, failed, give_up, run_works, runs
 from tertulia.store.migrate import migrate_sqlite
 from tertulia.store.posts import NonceSeen, apply_posts
 from tertulia.store.work import Committed, Locks, Reader, Work, watch
@@ -95,7 +95,7 @@ class Session:
 
     def _file_now(self) -> tuple[int, int]:
         try:
-            found = os.stat(self._path)
+            found = self._path.stat()
         except OSError as error:
             raise FileMoved(str(error)) from error
         return found.st_dev, found.st_ino
@@ -145,7 +145,7 @@ class SqliteEngine:
         except (sqlite3.Error, DBAPIError) as error:
             if engine_failure(error) is None:
                 raise
-            raise Unavailable() from error
+            raise Unavailable from error
 
     def _read(self, query: Callable[[Reader], T]) -> T:
         session = self._reading_session()
@@ -193,17 +193,17 @@ class SqliteEngine:
         try:
             session = session or self._open()
             settled = self._commit(session, jobs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (poison: whatever it is, it is its own job's)
             if session is not None:
                 session = self._recover(session, error)
             if (cause := engine_failure(error)) is not None:
-                logger.error("the database failed, %d writes are refused: %s", len(jobs), cause)
+                logger.error("the database failed, %d writes are refused: %s", len(jobs), cause)  # noqa: TRY400
                 settled = failed(jobs, Unavailable())
             elif len(jobs) > 1:
                 half = len(jobs) // 2
                 return self._settle(self._settle(session, jobs[:half]), jobs[half:])
             else:
-                settled = failed(jobs, error.error if isinstance(error, Poison) else error)
+                settled = give_up(jobs, error)
         self._loop.call_soon_threadsafe(settled.deliver, self._publish)
         return session
 
@@ -226,7 +226,8 @@ class SqliteEngine:
                 outcomes += results
                 committed.events += events
             else:
-                outcomes += run_works(run, committed, lambda: Work(session.sql, now, self.epoch, Locks()))
+                make = partial(Work, now=now, epoch=self.epoch, locks=Locks())
+                outcomes += run_works(session.sql, run, committed, make)
         session.raw.execute("COMMIT")
         return Settled(jobs, outcomes, committed)
 
@@ -262,5 +263,3 @@ class SqliteEngine:
 
 def _is_passing(cause: sqlite3.Error) -> bool:
     return not isinstance(cause, FileMoved) and cause.sqlite_errorcode & 0xFF in _PASSING
-
-

@@ -47,8 +47,7 @@ def _postgres(url: URL) -> PostgresUrl:
     for name, ours in _CONNECT.items():
         if (value := query.pop(name, None)) is not None:
             connect_args[ours] = float(str(value)) if ours == "timeout" else value
-    if (name := query.pop("application_name", "tertulia")) is not None:
-        connect_args["server_settings"]["application_name"] = name
+    connect_args["server_settings"]["application_name"] = str(query.pop("application_name", "tertulia"))
     url = url.set(drivername="postgresql+asyncpg", query={})
     for part in ("user", "password", "port", "host", "dbname"):
         if (value := query.pop(part, None)) is None:

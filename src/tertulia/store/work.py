@@ -5,7 +5,7 @@ Both are synchronous, and so a handler is written once: SQLite runs it on a thre
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -14,12 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from tertulia.domain.commands import SendResult
 from tertulia.domain.errors import NoSuchRoom, TertuliaError
-from tertulia.domain.events import DurableEvent, EphemeralEvent, Notice
+from tertulia.domain.events import Durable, DurableEvent, EphemeralEvent, MessageSent, Notice
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
 from tertulia.store.tables import room_log, rooms
 
 T = TypeVar("T")
-DurableT = TypeVar("DurableT", bound=DurableEvent)
+DurableT = TypeVar("DurableT", bound=Durable)
 PostDone = Callable[[SendResult | TertuliaError], None]
 
 
@@ -34,6 +34,21 @@ class Post(Struct, frozen=True):
     reply_to: MessageId | None = None
     nonce: str | None = None
     digest: int | None = None
+
+    def sent(self, now: datetime, room_id: int = 0, seq: int = 0, message_id: int = 0) -> MessageSent:
+        """The event that it becomes. Without a place it is what the log stores."""
+        return MessageSent(
+            room_id=RoomId(room_id),
+            seq=Seq(seq),
+            message_id=MessageId(message_id),
+            user_id=self.user_id,
+            username=self.username,
+            content=self.content,
+            kind=self.kind,
+            reply_to=self.reply_to,
+            nonce=self.nonce,
+            created_at=now,
+        )
 
 
 class Committed(Struct):
@@ -123,20 +138,21 @@ class Work(Reader):
         head = update(rooms).where(rooms.c.id == room_id).values(last_seq=rooms.c.last_seq + 1)
         seq = self.sql.execute(head.returning(rooms.c.last_seq)).scalar_one_or_none()
         if seq is None:
-            raise NoSuchRoom()
+            raise NoSuchRoom
         placed = event.placed(room_id, Seq(seq), message_id)
+        news = cast("DurableEvent", placed)
         self.sql.execute(
             room_log.insert().values(
                 room_id=room_id,
                 seq=seq,
                 type=event.__struct_config__.tag,
-                user_id=getattr(event, "by", None) or event.user_id,
+                user_id=getattr(news, "by", None) or news.user_id,
                 message_id=placed.message_id or None,
-                payload=encode_payload(event),
+                payload=encode_payload(news),
                 created_at=self.now,
             )
         )
-        self.committed.events.append(placed)
+        self.committed.events.append(news)
         return placed
 
     def announce(self, event: EphemeralEvent) -> None:
@@ -172,7 +188,7 @@ def _writes(sql: Connection) -> int:
 
 
 def _count(sql: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-    if not statement.lstrip()[:6].upper() == "SELECT":
+    if statement.lstrip()[:6].upper() != "SELECT":
         sql.info["writes"] = _writes(sql) + 1
 
 
