@@ -76,7 +76,7 @@ class Program:
                 **self._popen,
             )
         try:
-            wait_until(self._is_up, f"{self._command[0]} answers")
+            wait_until(self._is_up, f"{self._command[0]} answers", pause=0.02)
         except BaseException as error:
             self.kill()
             error.add_note(self._log.read_text(errors="replace")[-4000:])
@@ -94,10 +94,16 @@ class Program:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)  # if a test froze it
-            self._process.send_signal(how)
-            self._process.wait(20)
-            self._process = None
+            process, self._process = self._process, None
+            process.send_signal(how)
+            process.send_signal(signal.SIGCONT)  # if a test froze it
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired as error:
+                process.kill()
+                process.wait(20)
+                error.add_note(self._log.read_text(errors="replace")[-4000:])
+                raise
 
     def freeze(self) -> None:
         """As a network that swallows everything does: connections stay open and say nothing."""
