@@ -29,7 +29,7 @@ from tertulia.domain.events import DurableEvent
 from tertulia.store.lane import BATCH_CAP, QUEUE_CAP, Job, Poison, Settled, failed, give_up, run_works, runs
 from tertulia.store.migrate import check_postgres, migrate_postgres
 from tertulia.store.urls import PostgresUrl
-from tertulia.store.work import Committed, LockFirst, Locks, Post, Reader, Work, decode_payload, watch
+from tertulia.store.work import Committed, LockFirst, Locks, Post, Reader, Work, count_writes, decode_payload, watch
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -103,6 +103,7 @@ class Session:
         self.raw = raw
         self.last_mark = mark
         self._lane = lane
+        self._writes = 0
 
     @classmethod
     async def open(cls, engine: AsyncEngine, lane: str) -> "Session":
@@ -112,16 +113,26 @@ class Session:
         assert raw is not None
         return cls(connection, raw, lane, await raw.fetchval(_MARK, lane))
 
-    async def begin(self, mark: str) -> None:
-        """*mark* is there afterwards exactly if the transaction was committed. Both words are our own: nothing to quote."""
-        await self.raw.execute(
-            f"BEGIN; INSERT INTO meta (key, value) VALUES ('{self._lane}', '{mark}')"  # noqa: S608
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-        )
+    async def begin(self) -> None:
+        """Whoever asks for the mark from now on waits for the end of this transaction. The lane's name needs no quoting."""
+        self._writes = self._count()
+        await self.raw.execute(f"BEGIN; SELECT FROM meta WHERE key = '{self._lane}' FOR UPDATE")
+
+    @property
+    def has_written(self) -> bool:
+        """Through SQLAlchemy, since `begin`."""
+        return self._count() != self._writes
+
+    async def commit(self, mark: str) -> None:
+        """*mark* is there afterwards exactly if the transaction was committed."""
+        await self.raw.execute(f"UPDATE meta SET value = '{mark}' WHERE key = '{self._lane}'; COMMIT")  # noqa: S608
 
     async def roll_back(self) -> None:
         if self.raw.is_in_transaction():
             await self.raw.execute("ROLLBACK")
+
+    def _count(self) -> int:
+        return count_writes(self.connection.sync_connection)
 
     async def close(self) -> None:
         self.raw.terminate()
@@ -309,11 +320,14 @@ class PostgresEngine:
             attempt.tried_at.add(now)
             outcomes, events = await self._post(session, attempt, 0, attempt.jobs, now)
             return Settled(attempt.jobs, outcomes, Committed(events=events))
-        attempt.mark = f"{now:%Y-%m-%d} {next(self._counter)}"
-        await session.begin(attempt.mark)
+        await session.begin()
         settled = await self._run(session, attempt, now)
-        attempt.if_committed = settled
-        await session.raw.execute("COMMIT")
+        if settled.committed or session.has_written:
+            attempt.mark = f"{now:%Y-%m-%d} {next(self._counter)}"
+            attempt.if_committed = settled
+            await session.commit(attempt.mark)
+        else:
+            await session.roll_back()
         return settled
 
     async def _run(self, session: Session, attempt: Attempt, now: datetime) -> Settled:

@@ -120,12 +120,12 @@ class Work(Reader):
         super().__init__(sql, now, epoch)
         self.committed = Committed()
         self._locks = locks
-        self._writes_before = _writes(sql)
+        self._writes_before = count_writes(sql)
 
     @property
     def is_dirty(self) -> bool:
         """It has written something."""
-        return _writes(self.sql) != self._writes_before
+        return count_writes(self.sql) != self._writes_before
 
     def lock(self, *room_ids: RoomId) -> None:
         """Until the commit nobody else changes these rooms. To be called before reading what decides."""
@@ -183,13 +183,14 @@ def watch(engine: Engine) -> None:
     event.listen(engine, "savepoint", _refuse_savepoint)
 
 
-def _writes(sql: Connection) -> int:
+def count_writes(sql: Connection) -> int:
+    """Over the life of its connection to the database."""
     return int(sql.info.get("writes", 0))
 
 
 def _count(sql: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
     if statement.lstrip()[:6].upper() != "SELECT":
-        sql.info["writes"] = _writes(sql) + 1
+        sql.info["writes"] = count_writes(sql) + 1
 
 
 def _refuse_commit(sql: Connection) -> None:
