@@ -111,13 +111,14 @@ class Scene:
         return list(events)
 
     async def everything(self) -> dict[str, list[Any]]:
-        """All rows of all tables."""
-        from tertulia.store.tables import metadata
+        """All rows of all tables, but for the store's own bookkeeping."""
+        from tertulia.store.tables import lanes, metadata
 
         return await self.store.read(
             lambda reader: {
                 table.name: [tuple(row) for row in reader.sql.execute(table.select())]
                 for table in metadata.sorted_tables
+                if table is not lanes
             }
         )
 

@@ -45,8 +45,7 @@ SERVER_SETTINGS = {
     "jit": "off",
 }
 _POST_BATCH = "SELECT * FROM post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_MARK = """
-    INSERT INTO meta (key, value) VALUES ($1, '') ON CONFLICT (key) DO UPDATE SET value = meta.value RETURNING value"""
+_MARK = "INSERT INTO lanes VALUES ($1, '') ON CONFLICT (lane) DO UPDATE SET mark = lanes.mark RETURNING mark"
 _REFUSALS: dict[str, Callable[[], TertuliaError]] = {
     "no_such_room": NoSuchRoom,
     "not_a_member": NotAMember,
@@ -116,7 +115,7 @@ class Session:
     async def begin(self) -> None:
         """Whoever asks for the mark from now on waits for the end of this transaction. The lane's name needs no quoting."""
         self._writes = self._count()
-        await self.raw.execute(f"BEGIN; SELECT FROM meta WHERE key = '{self._lane}' FOR UPDATE")
+        await self.raw.execute(f"BEGIN; SELECT FROM lanes WHERE lane = '{self._lane}' FOR UPDATE")
 
     @property
     def has_written(self) -> bool:
@@ -125,13 +124,14 @@ class Session:
 
     async def commit(self, mark: str) -> None:
         """*mark* is there afterwards exactly if the transaction was committed."""
-        await self.raw.execute(f"UPDATE meta SET value = '{mark}' WHERE key = '{self._lane}'; COMMIT")  # noqa: S608
+        await self.raw.execute(f"UPDATE lanes SET mark = '{mark}' WHERE lane = '{self._lane}'; COMMIT")  # noqa: S608
 
     async def roll_back(self) -> None:
         if self.raw.is_in_transaction():
             await self.raw.execute("ROLLBACK")
 
     def _count(self) -> int:
+        assert self.connection.sync_connection is not None
         return count_writes(self.connection.sync_connection)
 
     async def close(self) -> None:
@@ -179,7 +179,7 @@ class PostgresEngine:
         self._target = target
         self._clock = clock
         self._patience = patience
-        self._lane = f"lane:{secrets.token_hex(8)}"
+        self._lane = secrets.token_hex(8)
         self._counter = itertools.count(1)  # of marks and nonces, which have to differ
         self._queue: list[Job] = []
         self._awake = asyncio.Event()
@@ -220,7 +220,7 @@ class PostgresEngine:
             await self._task
         if self._session is not None:
             with contextlib.suppress(Exception):
-                await self._session.raw.execute(f"DELETE FROM meta WHERE key = '{self._lane}'")  # noqa: S608
+                await self._session.raw.execute(f"DELETE FROM lanes WHERE lane = '{self._lane}'")  # noqa: S608
             await self._session.close()
             self._session = None
         await self._readers.dispose()
@@ -263,7 +263,7 @@ class PostgresEngine:
                 await self._settle(Attempt(batch, [self._nonce(doing) for doing, _ in batch]))
 
     def _nonce(self, doing: object) -> str:
-        return (isinstance(doing, Post) and doing.nonce) or f"{self._lane}/{next(self._counter):x}"
+        return (isinstance(doing, Post) and doing.nonce) or f"~{self._lane}/{next(self._counter):x}"
 
     async def _settle(self, attempt: Attempt) -> None:
         """Commits the batch, or what of it can be, and tells everybody."""

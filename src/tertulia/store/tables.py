@@ -65,6 +65,13 @@ metadata = MetaData(naming_convention=NAMES)
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
+lanes = Table(  # PostgreSQL alone
+    "lanes",
+    metadata,
+    Column("lane", Text, primary_key=True),  # of one start of one node
+    Column("mark", Text, nullable=False),  # of the last batch that it committed: see store/postgres.py
+)
+
 users = Table(
     "users",
     metadata,
