@@ -2,21 +2,22 @@
 
 from fastapi import APIRouter
 
-from tertulia.dialects.cafe.rest.auth import auth
+from tertulia.dialects.cafe.rest.auth import logins, sessions
 from tertulia.dialects.cafe.rest.chat import chat
 from tertulia.dialects.cafe.rest.members import invites, members
-from tertulia.dialects.cafe.rest.messages import messages
-from tertulia.dialects.cafe.rest.rooms import rooms
-from tertulia.dialects.cafe.rest.users import users
+from tertulia.dialects.cafe.rest.messages import messages, room_messages
+from tertulia.dialects.cafe.rest.rooms import room_life, rooms
+from tertulia.dialects.cafe.rest.users import me, users
 from tertulia.protocol.door import Door
 
 
 def router(door: Door) -> APIRouter:
-    """All of it. Paths are without a trailing slash: the transport takes that off."""
-    routes = APIRouter(prefix="/api/v1", generate_unique_id_function=lambda route: route.name)
-    for part in (auth, users, invites, rooms, members, messages, chat):
-        routes.include_router(part(door))
-    return routes
+    """All of it. Paths are without a trailing slash: the transport takes that off.
 
-
-__all__ = ["router"]
+    One flat list of routes, the busy ones first: FastAPI tries them in turn, and once more for each router that is
+    included in others.
+    """
+    api = APIRouter(prefix="/api/v1", generate_unique_id_function=lambda route: route.name)
+    for add_routes in (room_messages, messages, room_life, chat, invites, rooms, members, me, users, sessions, logins):
+        add_routes(api, door)
+    return api

@@ -1,5 +1,6 @@
 """`chat`: messages in the socket's words, and what there is to know of the socket."""
 
+from enum import Enum
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends, Request
@@ -7,35 +8,41 @@ from fastapi import APIRouter, Depends, Request
 from tertulia.dialects.cafe import models
 from tertulia.dialects.cafe.guide import Guide, guide
 from tertulia.dialects.cafe.rest.messages import sent
-from tertulia.dialects.cafe.rest.requests import json_only
+from tertulia.dialects.cafe.rest.requests import JSON_BODY
 from tertulia.domain import commands as c
 from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Actor, Message, Page
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit
 
+CHAT: list[str | Enum] = ["chat"]
 
-def chat(door: Door) -> APIRouter:
-    routes = APIRouter(prefix="/chat", tags=["chat"], dependencies=[Depends(json_only)])
+
+def chat(api: APIRouter, door: Door) -> None:
     Who: TypeAlias = Annotated[Actor, Depends(door.actor)]
 
-    @routes.get("", response_model=models.Page[models.ChatMessage], **problems(401, 403, 404))
+    @api.get("/chat", tags=CHAT, response_model=models.Page[models.ChatMessage], **problems(401, 403, 404))
     async def list_chat(actor: Who, room_id: Id, cursor: Id | None = None, limit: PageLimit = PAGE) -> Page[Message]:
         """Newest first. *cursor*: a message id; what is older than it."""
         at = None if cursor is None else MessageId(cursor)
         return await door.execute(c.ListMessages(room_id=RoomId(room_id), cursor=at, limit=limit), actor)
 
-    @routes.post("", status_code=201, response_model=models.ChatMessage, **problems(401, 403, 404, 409))
+    @api.post(
+        "/chat",
+        tags=CHAT,
+        status_code=201,
+        response_model=models.ChatMessage,
+        dependencies=JSON_BODY,
+        **problems(401, 403, 404, 409),
+    )
     async def chat_message(body: models.NewChatMessage, actor: Who) -> Message:
         command = c.SendMessage(room_id=RoomId(body.room_id), content=body.message, nonce=body.nonce)
         return sent(command, await door.execute(command, actor), actor)
 
-    @routes.get("/websocket-info", **problems())
+    @api.get("/chat/websocket-info", tags=CHAT, **problems())
     async def websocket_info(request: Request) -> Guide:
         """Where the socket is, how to authenticate, and what is said on it. Needs no token."""
         return guide(str(request.url.replace(scheme=_socket_scheme(request), path="/api/v1/ws", query="")))
-
-    return routes
 
 
 def _socket_scheme(request: Request) -> str:

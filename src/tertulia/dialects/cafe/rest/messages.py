@@ -1,16 +1,19 @@
 """Messages: a room's, and each by its id."""
 
+from enum import Enum
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import json_only
+from tertulia.dialects.cafe.rest.requests import JSON_BODY
 from tertulia.domain import commands as c
 from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Actor, Message, Page
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit
+
+MESSAGES: list[str | Enum] = ["messages"]
 
 
 def sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:
@@ -27,18 +30,15 @@ def sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:
     )
 
 
-def messages(door: Door) -> APIRouter:
-    routes = APIRouter(tags=["messages"], dependencies=[Depends(json_only)])
-    routes.include_router(_of_a_room(door))
-    routes.include_router(_by_id(door))
-    return routes
-
-
-def _of_a_room(door: Door) -> APIRouter:
-    routes = APIRouter(prefix="/rooms/{room_id}/messages")
+def room_messages(api: APIRouter, door: Door) -> None:
     Who: TypeAlias = Annotated[Actor, Depends(door.actor)]
 
-    @routes.get("", response_model=models.Page[models.Message], **problems(401, 403, 404))
+    @api.get(
+        "/rooms/{room_id}/messages",
+        tags=MESSAGES,
+        response_model=models.Page[models.Message],
+        **problems(401, 403, 404),
+    )
     async def list_messages(
         room_id: Id, actor: Who, cursor: Id | None = None, limit: PageLimit = PAGE
     ) -> Page[Message]:
@@ -46,31 +46,39 @@ def _of_a_room(door: Door) -> APIRouter:
         at = None if cursor is None else MessageId(cursor)
         return await door.execute(c.ListMessages(room_id=RoomId(room_id), cursor=at, limit=limit), actor)
 
-    @routes.post("", status_code=201, response_model=models.Message, **problems(401, 403, 404, 409))
+    @api.post(
+        "/rooms/{room_id}/messages",
+        tags=MESSAGES,
+        status_code=201,
+        response_model=models.Message,
+        dependencies=JSON_BODY,
+        **problems(401, 403, 404, 409),
+    )
     async def send_message(room_id: Id, body: models.NewMessage, actor: Who) -> Message:
         command = c.SendMessage(room_id=RoomId(room_id), **body.given())
         return sent(command, await door.execute(command, actor), actor)
 
-    return routes
 
-
-def _by_id(door: Door) -> APIRouter:
-    routes = APIRouter(prefix="/messages/{message_id}")
+def messages(api: APIRouter, door: Door) -> None:
     Who: TypeAlias = Annotated[Actor, Depends(door.actor)]
 
-    @routes.get("", response_model=models.Message, **problems(401, 403, 404))
+    @api.get("/messages/{message_id}", tags=MESSAGES, response_model=models.Message, **problems(401, 403, 404))
     async def get_message(message_id: Id, actor: Who) -> Message:
         return await door.execute(c.GetMessage(message_id=MessageId(message_id)), actor)
 
-    @routes.patch("", response_model=models.Message, **problems(401, 403, 404))
+    @api.patch(
+        "/messages/{message_id}",
+        tags=MESSAGES,
+        response_model=models.Message,
+        dependencies=JSON_BODY,
+        **problems(401, 403, 404),
+    )
     async def edit_message(message_id: Id, body: models.MessageChange, actor: Who) -> Message:
         """Only its author edits a message."""
         command = c.EditMessage(message_id=MessageId(message_id), content=body.content)
         return (await door.execute(command, actor)).message
 
-    @routes.delete("", status_code=204, **problems(401, 403, 404))
+    @api.delete("/messages/{message_id}", tags=MESSAGES, status_code=204, **problems(401, 403, 404))
     async def delete_message(message_id: Id, actor: Who) -> None:
         """The author does, or a moderator. The text is gone for good."""
         await door.execute(c.DeleteMessage(message_id=MessageId(message_id)), actor)
-
-    return routes

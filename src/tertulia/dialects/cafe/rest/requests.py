@@ -31,6 +31,10 @@ async def json_only(request: Request) -> None:
         raise HTTPException(415, "The body must be application/json")
 
 
+JSON_BODY: list[Any] = [Depends(json_only)]
+"""The `dependencies=` of a route with a body."""
+
+
 async def credentials(request: Request) -> Credentials:
     """A dependency: username and password, as JSON or as the form of OAuth2's password flow."""
     kind = media_type(request)

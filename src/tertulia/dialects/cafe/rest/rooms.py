@@ -1,12 +1,13 @@
 """`rooms`: making, finding and changing them, joining and leaving, and their logs."""
 
+from enum import Enum
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends, Response
 
 from tertulia.dialects.cafe import models
 from tertulia.dialects.cafe.answers import EventsPage
-from tertulia.dialects.cafe.rest.requests import json_only
+from tertulia.dialects.cafe.rest.requests import JSON_BODY
 from tertulia.dialects.cafe.socket import log_item
 from tertulia.domain import commands as c
 from tertulia.domain.ids import RoomId, Seq
@@ -15,19 +16,13 @@ from tertulia.protocol.codec import JSON
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit, SeqField, Text
 
-
-def rooms(door: Door) -> APIRouter:
-    routes = APIRouter(prefix="/rooms", tags=["rooms"], dependencies=[Depends(json_only)])
-    routes.include_router(_rooms(door))
-    routes.include_router(_mine(door))
-    return routes
+ROOMS: list[str | Enum] = ["rooms"]
 
 
-def _rooms(door: Door) -> APIRouter:
-    routes = APIRouter()
+def rooms(api: APIRouter, door: Door) -> None:
     Who: TypeAlias = Annotated[Actor, Depends(door.actor)]
 
-    @routes.get("", response_model=models.Page[models.Room], **problems(401))
+    @api.get("/rooms", tags=ROOMS, response_model=models.Page[models.Room], **problems(401))
     async def list_rooms(
         actor: Who, q: Text | None = None, mine: bool = False, cursor: Id | None = None, limit: PageLimit = PAGE
     ) -> Page[Room]:
@@ -35,51 +30,52 @@ def _rooms(door: Door) -> APIRouter:
         at = None if cursor is None else RoomId(cursor)
         return await door.execute(c.ListRooms(q=q, mine=mine, cursor=at, limit=limit), actor)
 
-    @routes.post("", status_code=201, response_model=models.Room, **problems(401, 403))
+    @api.post(
+        "/rooms", tags=ROOMS, status_code=201, response_model=models.Room, dependencies=JSON_BODY, **problems(401, 403)
+    )
     async def create_room(body: models.NewRoom, actor: Who) -> Room:
         """One owns what one makes."""
         space = None if body.space is None else c.NewSpace(**body.space.given())
         return await door.execute(c.CreateRoom(**body.given() | {"space": space}), actor)
 
-    @routes.get("/{room_id}", response_model=models.Room, **problems(401, 404))
+    @api.get("/rooms/{room_id}", tags=ROOMS, response_model=models.Room, **problems(401, 404))
     async def get_room(room_id: Id, actor: Who) -> Room:
         return await door.execute(c.GetRoom(room_id=RoomId(room_id)), actor)
 
-    @routes.patch("/{room_id}", response_model=models.Room, **problems(401, 403, 404))
+    @api.patch(
+        "/rooms/{room_id}", tags=ROOMS, response_model=models.Room, dependencies=JSON_BODY, **problems(401, 403, 404)
+    )
     async def update_room(room_id: Id, body: models.RoomChange, actor: Who) -> Room:
         """For moderators and up."""
         return await door.execute(c.UpdateRoom(room_id=RoomId(room_id), **body.given()), actor)
 
-    @routes.delete("/{room_id}", status_code=204, **problems(401, 403, 404))
+    @api.delete("/rooms/{room_id}", tags=ROOMS, status_code=204, **problems(401, 403, 404))
     async def delete_room(room_id: Id, actor: Who) -> None:
         """For owners and admins."""
         await door.execute(c.ArchiveRoom(room_id=RoomId(room_id)), actor)
 
-    return routes
 
-
-def _mine(door: Door) -> APIRouter:
+def room_life(api: APIRouter, door: Door) -> None:
     """What a member does with a room."""
-    routes = APIRouter(prefix="/{room_id}")
     Who: TypeAlias = Annotated[Actor, Depends(door.actor)]
 
-    @routes.post("/join", response_model=models.Member, **problems(401, 403, 404))
+    @api.post("/rooms/{room_id}/join", tags=ROOMS, response_model=models.Member, **problems(401, 403, 404))
     async def join_room(room_id: Id, actor: Who) -> Membership:
         """Become a member of a public room. Harmless when one is."""
         return await door.execute(c.JoinRoom(room_id=RoomId(room_id)), actor)
 
-    @routes.post("/leave", status_code=204, **problems(401, 403, 404, 409))
+    @api.post("/rooms/{room_id}/leave", tags=ROOMS, status_code=204, **problems(401, 403, 404, 409))
     async def leave_room(room_id: Id, actor: Who) -> None:
         """Stop being a member."""
         await door.execute(c.LeaveRoom(room_id=RoomId(room_id)), actor)
 
-    @routes.post("/read", **problems(401, 403, 404))
+    @api.post("/rooms/{room_id}/read", tags=ROOMS, dependencies=JSON_BODY, **problems(401, 403, 404))
     async def mark_read(room_id: Id, body: models.ReadMark, actor: Who) -> models.ReadMark:
         """The mark only moves forward; the answer says where it stands."""
         seq = await door.execute(c.MarkRead(room_id=RoomId(room_id), seq=Seq(body.seq)), actor)
         return models.ReadMark(seq=seq)
 
-    @routes.get("/events", response_model=models.LogPage, **problems(401, 403, 404))
+    @api.get("/rooms/{room_id}/events", tags=ROOMS, response_model=models.LogPage, **problems(401, 403, 404))
     async def list_events(room_id: Id, actor: Who, after: SeqField = 0, limit: PageLimit = PAGE) -> Response:
         """The room's log after a `seq`: its durable events, in order, as the socket sends them."""
         page = await door.execute(c.ListEvents(room_id=RoomId(room_id), after=Seq(after), limit=limit), actor)
@@ -87,5 +83,3 @@ def _mine(door: Door) -> APIRouter:
         told = [item for item in items if item is not None]
         body = JSON.encode(EventsPage(page.epoch, told, page.seq, page.has_more))
         return Response(body, media_type="application/json")
-
-    return routes

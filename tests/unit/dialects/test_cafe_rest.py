@@ -1,0 +1,531 @@
+"""cafe's REST: which command each request is, what the answer looks like, and what OpenAPI is told of it."""
+
+import json
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.testclient import TestClient
+
+from tertulia.dialects import cafe
+from tertulia.dialects.cafe.events import EVENTS
+from tertulia.dialects.cafe.guide import CLIENT, SERVER
+from tertulia.dialects.cafe.operations import OPERATIONS
+from tertulia.domain import commands as c
+from tertulia.domain import events as e
+from tertulia.domain.errors import Malformed
+from tertulia.domain.models import (
+    Actor,
+    Invite,
+    Membership,
+    Message,
+    Page,
+    Room,
+    Session,
+    Space,
+    Tokens,
+    User,
+)
+from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
+from tertulia.protocol.dialect import Limits
+from tertulia.protocol.door import describe_problems
+
+AT = datetime(2026, 11, 21, 9, 18, 35, tzinfo=UTC)
+NOW = "2026-11-21T09:18:35.000000Z"
+ACTOR = Actor(3, "alice", UserRole.USER, "s1")
+ADMIN = Actor(1, "root", UserRole.ADMIN, "s0")
+ALICE = User(id=3, username="alice", email="alice@example.org", display_name="Alice", created_at=AT)
+BOB = User(id=4, username="bob", email="bob@example.org", display_name="Bob", last_seen_at=AT, created_at=AT)
+ROOM = Room(id=1, kind=RoomKind.CHANNEL, name="Café", space=Space(width=800, height=600), created_at=AT, updated_at=AT)
+MEMBER = Membership(room_id=1, user_id=4, username="bob", display_name="Bob", joined_at=AT)
+MESSAGE = Message(id=9, room_id=1, seq=7, user_id=3, username="alice", content="hi", created_at=AT)
+TOKENS = Tokens(access_token="a", refresh_token="r", expires_in=1800, user=ALICE)
+INVITE = Invite(code="abc", room_id=1, created_by=3, expires_at=AT, max_uses=None, uses=0)
+
+ALICE_DATA = {
+    "id": 3,
+    "username": "alice",
+    "email": "alice@example.org",
+    "display_name": "Alice",
+    "avatar_url": None,
+    "bio": "",
+    "role": "user",
+    "status": "offline",
+    "status_text": "",
+    "last_seen_at": None,
+    "created_at": NOW,
+}
+BOB_DATA = ALICE_DATA | {"id": 4, "username": "bob", "display_name": "Bob", "last_seen_at": NOW}
+del BOB_DATA["email"]
+TOKENS_DATA = {
+    "access_token": "a",
+    "token_type": "bearer",
+    "expires_in": 1800,
+    "refresh_token": "r",
+    "user": ALICE_DATA,
+}
+ROOM_DATA = {
+    "id": 1,
+    "kind": "channel",
+    "name": "Café",
+    "description": "",
+    "owner_id": None,
+    "is_private": False,
+    "settings": {},
+    "space": {"width": 800, "height": 600, "background": None, "speed": 400, "spawn_x": 0, "spawn_y": 0},
+    "member_count": 0,
+    "last_seq": 0,
+    "unread": 0,
+    "created_at": NOW,
+    "updated_at": NOW,
+}
+MEMBER_DATA = {
+    "room_id": 1,
+    "user_id": 4,
+    "username": "bob",
+    "display_name": "Bob",
+    "role": "member",
+    "muted_until": None,
+    "read_seq": 0,
+    "joined_at": NOW,
+}
+MESSAGE_DATA = {
+    "id": 9,
+    "room_id": 1,
+    "seq": 7,
+    "user_id": 3,
+    "username": "alice",
+    "content": "hi",
+    "kind": "text",
+    "reply_to": None,
+    "attachments": [],
+    "reactions": [],
+    "is_edited": False,
+    "is_deleted": False,
+    "created_at": NOW,
+    "updated_at": None,
+}
+CHAT_DATA = {"id": 9, "room_id": 1, "user_id": 3, "username": "alice", "message": "hi", "created_at": NOW}
+INVITE_DATA = {"code": "abc", "room_id": 1, "created_by": 3, "expires_at": NOW, "max_uses": None, "uses": 0}
+SENT = c.SendResult(9, 7, AT)
+
+
+def page(*items, cursor=None):
+    return {"items": list(items), "has_more": cursor is not None, "next_cursor": cursor}
+
+
+class Answering:
+    """A door behind which one answer waits; it remembers what was asked, and by whom."""
+
+    def __init__(self, answer=None, actor=ACTOR):
+        self.answer, self.who, self.asked = answer, actor, []
+
+    async def actor(self) -> Actor:
+        return self.who
+
+    async def execute(self, command, actor):
+        self.asked.append((command, actor))
+        return self.answer
+
+
+DOOR = Answering()
+APP = FastAPI()
+APP.include_router(cafe.router(DOOR))
+
+
+@APP.exception_handler(RequestValidationError)
+async def invalid(request, error):
+    return Response(status_code=422)
+
+
+def client(answer=None, actor=ACTOR, base_url="http://testserver"):
+    """A client of an application (which takes long to build, and stands once for all) with a fresh door."""
+    DOOR.__init__(answer, actor)
+    return TestClient(APP, base_url=base_url)
+
+
+ROWS = [
+    # auth
+    (
+        ("POST", "/auth/register", {"username": "alice", "password": "p"}),
+        c.Register(username="alice", password="p"),
+        ALICE,
+        (201, ALICE_DATA),
+    ),
+    (
+        ("POST", "/auth/register", {"username": "a", "password": "p", "email": "a@b", "display_name": "A", "x": 1}),
+        c.Register(username="a", password="p", email="a@b", display_name="A"),
+        ALICE,
+        (201, ALICE_DATA),
+    ),
+    (
+        ("POST", "/auth/login", {"username": "alice", "password": "p"}),
+        c.Login(username="alice", password="p", user_agent="testclient", address="testclient"),
+        TOKENS,
+        (200, TOKENS_DATA),
+    ),
+    (("POST", "/auth/refresh", {"refresh_token": "r"}), c.RefreshTokens(refresh_token="r"), TOKENS, (200, TOKENS_DATA)),
+    (("POST", "/auth/logout", None), c.Logout(), None, (204, None)),
+    (("GET", "/auth/me", None), c.GetUser(user_id=3), ALICE, (200, ALICE_DATA)),
+    (
+        ("POST", "/auth/password", {"current_password": "p", "new_password": "q"}),
+        c.ChangePassword(current_password="p", new_password="q"),
+        None,
+        (204, None),
+    ),
+    (("DELETE", "/auth/sessions/s2", None), c.EndSession(session_id="s2"), None, (204, None)),
+    (
+        ("POST", "/auth/ws-ticket", None),
+        c.IssueTicket(),
+        c.Ticket("t", 30),
+        (200, {"ticket": "t", "expires_in": 30}),
+    ),
+    # users
+    (("GET", "/users", None), c.ListUsers(), Page([ALICE, BOB], 4), (200, page(ALICE_DATA, BOB_DATA, cursor=4))),
+    (
+        ("GET", "/users?q=bo&cursor=4&limit=7", None),
+        c.ListUsers(q="bo", cursor=4, limit=7),
+        Page([]),
+        (200, page()),
+    ),
+    (("GET", "/users/4", None), c.GetUser(user_id=4), BOB, (200, BOB_DATA)),
+    (("GET", "/users/me", None), c.GetUser(user_id=3), ALICE, (200, ALICE_DATA)),
+    (("PATCH", "/users/me", {"bio": "hi"}), c.UpdateProfile(bio="hi"), ALICE, (200, ALICE_DATA)),
+    (("PATCH", "/users/me", {"email": None}), c.UpdateProfile(email=None), ALICE, (200, ALICE_DATA)),
+    (
+        ("PUT", "/users/me", {"display_name": "Al", "bio": ""}),
+        c.UpdateProfile(display_name="Al", bio=""),
+        ALICE,
+        (200, ALICE_DATA),
+    ),
+    (("DELETE", "/users/me", None), c.DeleteAccount(), None, (204, None)),
+    (
+        ("PATCH", "/users/me/status", {"status": "away", "text": "lunch"}),
+        c.SetStatus(status=Status.AWAY, text="lunch"),
+        ALICE,
+        (200, ALICE_DATA),
+    ),
+    # rooms
+    (("GET", "/rooms", None), c.ListRooms(), Page([ROOM]), (200, page(ROOM_DATA))),
+    (
+        ("GET", "/rooms?mine=true&q=ca&cursor=1&limit=100", None),
+        c.ListRooms(q="ca", mine=True, cursor=1, limit=100),
+        Page([]),
+        (200, page()),
+    ),
+    (("POST", "/rooms", {"name": "Café"}), c.CreateRoom(name="Café"), ROOM, (201, ROOM_DATA)),
+    (
+        ("POST", "/rooms", {"name": "x", "is_private": True, "space": {"width": 800, "height": 600.5}}),
+        c.CreateRoom(name="x", is_private=True, space=c.NewSpace(width=800, height=600.5)),
+        ROOM,
+        (201, ROOM_DATA),
+    ),
+    (("GET", "/rooms/1", None), c.GetRoom(room_id=1), ROOM, (200, ROOM_DATA)),
+    (
+        ("PATCH", "/rooms/1", {"name": "x", "settings": {"objects": "members"}}),
+        c.UpdateRoom(room_id=1, name="x", settings={"objects": "members"}),
+        ROOM,
+        (200, ROOM_DATA),
+    ),
+    (("DELETE", "/rooms/1", None), c.ArchiveRoom(room_id=1), None, (204, None)),
+    (("POST", "/rooms/1/join", None), c.JoinRoom(room_id=1), MEMBER, (200, MEMBER_DATA)),
+    (("POST", "/rooms/1/leave", None), c.LeaveRoom(room_id=1), None, (204, None)),
+    (("POST", "/rooms/1/read", {"seq": 9}), c.MarkRead(room_id=1, seq=9), 7, (200, {"seq": 7})),
+    # members
+    (
+        ("GET", "/rooms/1/members?cursor=3", None),
+        c.ListMembers(room_id=1, cursor=3),
+        Page([MEMBER]),
+        (200, page(MEMBER_DATA)),
+    ),
+    (
+        ("POST", "/rooms/1/members", {"user_id": 4}),
+        c.AddMember(room_id=1, user_id=4),
+        MEMBER,
+        (201, MEMBER_DATA),
+    ),
+    (
+        ("PATCH", "/rooms/1/members/4", {"role": "moderator"}),
+        c.UpdateMember(room_id=1, user_id=4, role=RoomRole.MODERATOR),
+        MEMBER,
+        (200, MEMBER_DATA),
+    ),
+    (
+        ("PATCH", "/rooms/1/members/4", {"muted_until": "2026-11-21T12:18:35+02:00"}),
+        c.UpdateMember(room_id=1, user_id=4, muted_until=AT + timedelta(hours=1)),
+        MEMBER,
+        (200, MEMBER_DATA),
+    ),
+    (
+        ("PATCH", "/rooms/1/members/4", {"muted_until": None}),
+        c.UpdateMember(room_id=1, user_id=4, muted_until=None),
+        MEMBER,
+        (200, MEMBER_DATA),
+    ),
+    (("DELETE", "/rooms/1/members/4", None), c.RemoveMember(room_id=1, user_id=4), None, (204, None)),
+    (
+        ("DELETE", "/rooms/1/members/4?ban=true", None),
+        c.RemoveMember(room_id=1, user_id=4, ban=True),
+        None,
+        (204, None),
+    ),
+    (("POST", "/rooms/1/invites", None), c.CreateInvite(room_id=1), INVITE, (201, INVITE_DATA)),
+    (
+        ("POST", "/rooms/1/invites", {"expires_in": None, "max_uses": 1}),
+        c.CreateInvite(room_id=1, expires_in=None, max_uses=1),
+        INVITE,
+        (201, INVITE_DATA),
+    ),
+    (("POST", "/rooms/invites/abc", None), c.AcceptInvite(code="abc"), ROOM, (200, ROOM_DATA)),
+    (("POST", "/invites/abc", None), c.AcceptInvite(code="abc"), ROOM, (200, ROOM_DATA)),
+    # messages
+    (
+        ("GET", "/rooms/1/messages?cursor=10&limit=1", None),
+        c.ListMessages(room_id=1, cursor=10, limit=1),
+        Page([MESSAGE], 9),
+        (200, page(MESSAGE_DATA, cursor=9)),
+    ),
+    (
+        ("POST", "/rooms/1/messages", {"content": "hi"}),
+        c.SendMessage(room_id=1, content="hi"),
+        SENT,
+        (201, MESSAGE_DATA),
+    ),
+    (
+        ("POST", "/rooms/1/messages", {"content": "hi", "reply_to": 4, "nonce": "n"}),
+        c.SendMessage(room_id=1, content="hi", reply_to=4, nonce="n"),
+        SENT,
+        (201, MESSAGE_DATA | {"reply_to": 4}),
+    ),
+    (("GET", "/messages/9", None), c.GetMessage(message_id=9), MESSAGE, (200, MESSAGE_DATA)),
+    (
+        ("PATCH", "/messages/9", {"content": "hi"}),
+        c.EditMessage(message_id=9, content="hi"),
+        c.Edited(MESSAGE, 8),
+        (200, MESSAGE_DATA),
+    ),
+    (("DELETE", "/messages/9", None), c.DeleteMessage(message_id=9), 8, (204, None)),
+    # chat
+    (
+        ("GET", "/chat?room_id=1&cursor=10&limit=1", None),
+        c.ListMessages(room_id=1, cursor=10, limit=1),
+        Page([MESSAGE], 9),
+        (200, page(CHAT_DATA, cursor=9)),
+    ),
+    (
+        ("POST", "/chat", {"room_id": 1, "message": "hi"}),
+        c.SendMessage(room_id=1, content="hi"),
+        SENT,
+        (201, CHAT_DATA),
+    ),
+]
+WITHOUT_A_TOKEN = (c.Register, c.Login, c.RefreshTokens)
+
+
+@pytest.mark.parametrize(("sent", "command", "result", "answer"), ROWS, ids=[f"{r[0][0]} {r[0][1]}" for r in ROWS])
+def test_a_request_is_one_command_and_its_result_the_body(sent, command, result, answer):
+    http = client(result)
+    method, path, body = sent
+    reply = http.request(method, "/api/v1" + path, json=body)
+    assert DOOR.asked == [(command, None if isinstance(command, WITHOUT_A_TOKEN) else ACTOR)]
+    assert (reply.status_code, reply.json() if reply.content else None) == answer
+
+
+def test_login_takes_the_form_of_oauth2_too():
+    http = client(TOKENS)
+    form = {"username": "alice", "password": "p", "grant_type": "password", "scope": ""}
+    for sent in ({"data": form}, {"files": {name: (None, value) for name, value in form.items()}}):
+        assert http.post("/api/v1/auth/login", **sent).json() == TOKENS_DATA
+    assert {command.username for command, _ in DOOR.asked} == {"alice"}
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"[" * 100_000, b"\xff", b'{"a": 1' + b"0" * 5000 + b"}"])
+def test_a_login_that_is_no_json_is_malformed(body):
+    with pytest.raises(Malformed):
+        client().post("/api/v1/auth/login", content=body, headers={"content-type": "application/json"})
+
+
+@pytest.mark.parametrize("body", ["[]", '{"username":"a"}', '{"username":5,"password":"p"}', '{"username":"\\ud800"}'])
+def test_a_login_without_name_and_password_is_invalid(body):
+    http = client()
+    reply = http.post("/api/v1/auth/login", content=body, headers={"content-type": "application/json"})
+    assert reply.status_code == 422
+    assert not DOOR.asked
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/register", "/rooms", "/rooms/1/messages", "/chat"])
+def test_a_body_of_another_type_is_415(path):
+    for kind in ("text/plain", "application/xml", "multipart/form-data; boundary=x"):
+        if not (path == "/auth/login" and "form" in kind):
+            reply = client().post("/api/v1" + path, content=b"{}", headers={"content-type": kind})
+            assert reply.status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/rooms/0", None),
+        ("GET", "/rooms/-1", None),
+        ("GET", "/rooms/x", None),
+        ("GET", "/rooms/9223372036854775808", None),
+        ("GET", "/rooms/" + "9" * 5000, None),
+        ("GET", "/rooms?limit=0", None),
+        ("GET", "/rooms?limit=101", None),
+        ("GET", "/rooms?cursor=-1", None),
+        ("GET", "/users?q=%00", None),
+        ("GET", "/chat", None),
+        ("GET", "/rooms/1/events?after=-1", None),
+        ("POST", "/rooms", '{"name":"a\\u0000b"}'),
+        ("POST", "/rooms", '{"name":"\\ud800"}'),
+        ("POST", "/rooms", '{"name":5}'),
+        ("POST", "/rooms", '{"name":"x","is_private":"yes"}'),
+        ("POST", "/rooms", '{"name":"x","space":{"width":NaN,"height":1}}'),
+        ("POST", "/rooms", '{"name":"x","space":{"width":1e999,"height":1}}'),
+        ("POST", "/rooms", '{"name":"x","space":{"width":1' + "0" * 400 + ',"height":1}}'),
+        ("PATCH", "/rooms/1", '{"name":null}'),
+        ("PATCH", "/rooms/1", '{"settings":{"\\ud800":1}}'),
+        ("POST", "/chat", '{"room_id":"1","message":"x"}'),
+        ("POST", "/chat", '{"room_id":1' + "0" * 400 + ',"message":"x"}'),
+        ("POST", "/rooms/1/messages", '{"content":"x","nonce":"' + "n" * 65 + '"}'),
+        ("POST", "/rooms/1/messages", '{"content":"x","reply_to":0}'),
+        ("PATCH", "/users/me", '{"bio":null}'),
+        ("PATCH", "/users/me/status", '{"status":"gone"}'),
+        ("PATCH", "/rooms/1/members/4", '{"muted_until":"0001-01-01T00:00:00+05:00"}'),
+        ("PATCH", "/rooms/1/members/4", '{"muted_until":"2026-11-21T12:00:00"}'),
+        ("POST", "/rooms/1/invites", '{"expires_in":0}'),
+        ("POST", "/rooms/1/invites", '{"expires_in":9223372036854775807}'),
+    ],
+)
+def test_what_is_not_allowed_is_refused_before_it_is_a_command(method, path, body):
+    http = client()
+    reply = http.request(
+        method, "/api/v1" + path, content=body, headers={"content-type": "application/json"} if body else {}
+    )
+    assert reply.status_code == 422
+    assert not DOOR.asked
+
+
+def test_admins_see_more_of_a_user():
+    account = BOB_DATA | {"email": "bob@example.org", "is_active": True}
+    http = client(BOB, actor=ADMIN)
+    assert http.get("/api/v1/users/4").json() == account
+    reply = http.patch("/api/v1/users/4", json={"is_active": False, "role": "admin"})
+    assert reply.json() == account
+    assert DOOR.asked[1] == (c.UpdateAccount(user_id=4, role=UserRole.ADMIN, is_active=False), ADMIN)
+
+
+def test_the_list_of_sessions_tells_which_one_asks():
+    sessions = [
+        Session(id=name, user_id=3, created_at=AT, last_used_at=AT, expires_at=AT, user_agent="x", address="::1")
+        for name in ("s1", "s2")
+    ]
+    data = {"user_agent": "x", "address": "::1", "created_at": NOW, "last_used_at": NOW, "expires_at": NOW}
+    assert client(sessions).get("/api/v1/auth/sessions").json() == page(
+        {"id": "s1", **data, "is_current": True}, {"id": "s2", **data, "is_current": False}
+    )
+
+
+def test_the_log_comes_as_the_socket_says_it_with_ones_own_nonces():
+    def said(user_id):
+        return e.MessageSent(
+            room_id=1, seq=7, message_id=9, user_id=user_id, username="x", content="hi", nonce="n", created_at=AT
+        )
+
+    log = c.LogPage("e1", [said(3), said(4)], 7, 9)
+    http = client(log)
+    body = http.get("/api/v1/rooms/1/events?after=5&limit=2").json()
+    assert DOOR.asked[0][0] == c.ListEvents(room_id=1, after=5, limit=2)
+    data = {
+        "room_id": 1,
+        "seq": 7,
+        "message_id": 9,
+        "user_id": 3,
+        "username": "x",
+        "message": "hi",
+        "kind": "text",
+        "reply_to": None,
+        "created_at": NOW,
+        "attachments": [],
+    }
+    assert body == {
+        "epoch": "e1",
+        "items": [
+            {"event": "message_received", "data": data | {"nonce": "n"}},
+            {"event": "message_received", "data": data | {"user_id": 4}},
+        ],
+        "seq": 7,
+        "has_more": True,
+    }
+
+
+# ---- what others are told
+
+
+def test_the_guide_tells_where_the_socket_is_and_needs_no_token():
+    http = client()
+    body = http.get("/api/v1/chat/websocket-info?x=1").json()
+    assert body["url"] == "ws://testserver/api/v1/ws"
+    assert body["authentication"]["example"] == "ws://testserver/api/v1/ws?token=TOKEN"
+    secure = client(base_url="https://chat.example.org").get("/api/v1/chat/websocket-info")
+    assert secure.json()["url"] == "wss://chat.example.org/api/v1/ws"
+
+
+def test_every_example_of_the_guide_is_understood():
+    plain = cafe.cafe_dialects(
+        Limits(frame=65536, message=4000, frames_per_second=20, burst=60, heartbeat_interval=25)
+    )[0]
+    assert set(CLIENT) == {*OPERATIONS, "ping"}
+    types = client().get("/api/v1/chat/websocket-info").json()["message_types"]
+    for frame in types["client_to_server"]:
+        assert plain.decode(json.dumps(frame["example"]), None).name == frame["event"]
+
+
+def test_the_guide_knows_every_event():
+    assert {row.name for row in EVENTS.values()} <= set(SERVER)
+
+
+def openapi():
+    return describe_problems(deepcopy(APP.openapi()))
+
+
+def operations():
+    return [(path, method, one) for path, methods in openapi()["paths"].items() for method, one in methods.items()]
+
+
+def test_every_route_declares_its_problems():
+    for path, _, one in operations():
+        codes = {code: answer for code, answer in one["responses"].items() if int(code) >= 400}
+        assert {"400", "422", "429", "503"} <= set(codes), path
+        for answer in codes.values():
+            assert answer["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
+
+
+def test_every_route_declares_what_it_answers():
+    for path, method, one in operations():
+        fine = [answer for code, answer in one["responses"].items() if code.startswith("2")]
+        assert len(fine) == 1, path
+        if "204" not in one["responses"]:
+            assert fine[0]["content"]["application/json"]["schema"], (method, path)
+
+
+def test_operation_ids_are_unique_words_and_every_route_has_one_tag():
+    every = [one for _, _, one in operations()]
+    ids = [one["operationId"] for one in every]
+    assert len(ids) == len(set(ids))
+    assert all(name.isidentifier() and name == name.lower() for name in ids)
+    assert all(len(one["tags"]) == 1 for one in every)
+
+
+def test_no_path_ends_in_a_slash():
+    assert not [path for path, _, _ in operations() if path.endswith("/")]
+
+
+def test_every_reference_in_the_description_leads_somewhere():
+    description = openapi()
+    text = json.dumps(description)
+    for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
+        assert name in description["components"]["schemas"]
