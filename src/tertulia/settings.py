@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 SECRET_FILE = "secret_key"
 SHORTEST_SECRET = 32
@@ -184,10 +183,11 @@ def load(**given: Any) -> Settings:
 
 def warnings_for(settings: Settings, env_file: Path = Path(".env")) -> list[str]:
     """What is no error, but hardly meant: a sentence each."""
-    found = []
-    if env_file.is_file():
-        unknown = [name for name in dotenv_values(env_file) if name.lower() not in Settings.model_fields]
-        found += [f"{env_file} sets {name}, which is no setting of Tertulia (see docs/settings.md)" for name in unknown]
+    found = [
+        f"{env_file} sets {name.upper()}, which is no setting of Tertulia (see docs/settings.md)"
+        for name in DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+        if name.lower() not in Settings.model_fields
+    ]
     if settings.redis_url and settings.secret_key == _read(settings.data_dir / SECRET_FILE):
         found.append(
             "REDIS_URL is set and SECRET_KEY is not: nodes that do not share DATA_DIR refuse each other's tokens"
