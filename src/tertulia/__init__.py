@@ -1,1 +1,5 @@
-"""Tertulia: one server for people who talk in real time, in five wire dialects."""
+"""Tertulia: one server for people who talk in real time, in several wire dialects."""
+
+from importlib.metadata import version
+
+__version__ = version("tertulia")

@@ -59,7 +59,7 @@ def release(work: Work, user_id: UserId, username: str) -> None:
         heir = stored.find_successor(work, room_id)
         if heir is not None and standing.member.role is RoomRole.OWNER and heir.role is not RoomRole.OWNER:
             stored.update_member(work, heir, RoomRole.OWNER, heir.muted_until, user_id)
-        _hand_over(work, standing.room, user_id, user_id)
+        hand_over(work, standing.room, user_id, user_id)
 
 
 class Members:
@@ -78,7 +78,7 @@ class Members:
         if room.member_count > 1:
             _need_another_owner(work, member)
         stored.remove_member(work, room.id, actor.user_id, actor.username, LeaveReason.LEFT, actor.user_id)
-        _hand_over(work, room, actor.user_id, actor.user_id)
+        hand_over(work, room, actor.user_id, actor.user_id)
 
     def list_members(self, command: ListMembers, actor: Actor, reader: Reader) -> Page[Membership]:
         policy.read_room(reader, command.room_id, actor)
@@ -112,7 +112,7 @@ class Members:
             _need_another_owner(work, member)
         changed = stored.update_member(work, member, role, muted_until, actor.user_id)
         if member.role is RoomRole.OWNER:
-            _hand_over(work, standing.room, member.user_id, actor.user_id)
+            hand_over(work, standing.room, member.user_id, actor.user_id)
         return changed
 
     def remove_member(self, command: RemoveMember, actor: Actor, work: Work) -> None:
@@ -133,7 +133,7 @@ class Members:
         _need_another_owner(work, member)
         reason = LeaveReason.BANNED if command.ban else LeaveReason.KICKED
         stored.remove_member(work, command.room_id, member.user_id, member.username, reason, actor.user_id)
-        return _hand_over(work, standing.room, member.user_id, actor.user_id)
+        return hand_over(work, standing.room, member.user_id, actor.user_id)
 
     def create_invite(self, command: CreateInvite, actor: Actor, work: Work) -> Invite:
         """Any member invites to a public room, moderators and up to a private one."""
@@ -210,7 +210,7 @@ def _need_another_owner(reader: Reader, member: Membership) -> None:
         raise LastOwner
 
 
-def _hand_over(work: Work, room: Room, user_id: UserId, by: UserId) -> None:
+def hand_over(work: Work, room: Room, user_id: UserId, by: UserId) -> None:
     """If the room was *user_id*'s, who owns it no longer, then it is the senior one's of the other owners."""
     if room.owner_id != user_id:
         return

@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections import deque
 from functools import partial
+from random import random
 from time import monotonic
 from typing import Any
 
@@ -54,6 +55,8 @@ class Lobby(Struct, frozen=True):
     hub: Hub
     pace: Pace
     clock: Clock
+    spread: float = 5.0
+    """Seconds over which clients are told to come back after a restart, each at a moment of its own."""
 
 
 class SocketSession:
@@ -129,7 +132,13 @@ class SocketSession:
             self._connection.on_resume()
 
     def on_shutdown(self) -> None:
-        self._hang_up(CloseReason.RESTARTING)
+        self._hang_up(CloseReason.RESTARTING, random() * self._lobby.spread)
+
+    def on_stalled(self) -> None:
+        self._hang_up(CloseReason.SLOW_CONSUMER)
+
+    def on_silent(self) -> None:
+        self._hang_up(CloseReason.SILENT)
 
     def on_close(self, code: int, reason: str) -> None:
         self._socket = self._backlog = None

@@ -1,0 +1,272 @@
+"""The composition root: the only module that builds things out of things, and names a concrete dialect."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from msgspec import Struct
+from starlette.routing import WebSocketRoute
+
+from tertulia import __version__
+from tertulia.dialects.cafe import cafe_dialects
+from tertulia.dialects.cafe.rest import router as cafe_router
+from tertulia.dialects.simple import SimpleDialect
+from tertulia.domain.clock import utc_now
+from tertulia.domain.events import Notice, SessionsEnded
+from tertulia.fanout import Hub, LocalBackplane, RedisBackplane
+from tertulia.protocol.dialect import Dialect, Limits
+from tertulia.protocol.session import Pace
+from tertulia.services.accounts import Accounts
+from tertulia.services.authenticator import Authenticator
+from tertulia.services.executor import Executor
+from tertulia.services.handlers import handlers
+from tertulia.services.members import Members
+from tertulia.services.messages import Messages
+from tertulia.services.passwords import Passwords
+from tertulia.services.people import People
+from tertulia.services.rooms import Rooms
+from tertulia.services.starter import open_starter_cafe
+from tertulia.services.tokens import Tokens
+from tertulia.settings import Settings
+from tertulia.store import Store
+from tertulia.transport import pages, problems
+from tertulia.transport.door import HttpDoor
+from tertulia.transport.echo import UNLIMITED_MESSAGE, EchoReceiver
+from tertulia.transport.edge import AnySlash, CrossOrigin, Origins
+from tertulia.transport.entrance import Endpoint, Entrance, Plain
+from tertulia.transport.monitoring import Gauges, Node
+from tertulia.transport.monitoring import router as monitoring
+from tertulia.transport.session import Lobby
+from tertulia.transport.sockets import HttpProtocol, SocketEndpoint, SocketLimits, Sockets, WebSocket
+
+REVOCATIONS_EVERY = 2.0
+"""Seconds between two looks at the store for logins that other nodes have ended: repairs a notice that was lost."""
+
+DESCRIPTION = "People talking in real time. The sockets are described at `/api/v1/chat/websocket-info`."
+log = logging.getLogger("tertulia")
+
+
+class Parts(Struct, frozen=True):
+    """The collaborators of one node, below the transport."""
+
+    store: Store
+    hub: Hub
+    executor: Executor
+    authenticator: Authenticator
+    accounts: Accounts
+
+
+def build(settings: Settings) -> Parts:
+    """Nothing is opened yet."""
+    store = Store.open(settings.database_url, synchronous=settings.sqlite_synchronous)
+    tokens = Tokens(
+        settings.secret_key,
+        algorithm=settings.algorithm,
+        access_lifetime=timedelta(minutes=settings.access_token_expire_minutes),
+        refresh_lifetime=timedelta(days=settings.refresh_token_expire_days),
+    )
+    accounts = Accounts(
+        store,
+        Passwords(),
+        tokens,
+        registration_open=settings.registration == "open",
+        login_attempts=settings.login_attempts,
+    )
+    messages = Messages(max_length=settings.max_message_length)
+    table = handlers(accounts, People(), Rooms(store, room_creation=settings.room_creation), Members(), messages)
+    backplane = RedisBackplane(settings.redis_url) if settings.redis_url else LocalBackplane()
+    hub = Hub(
+        log=store,
+        backplane=backplane,
+        heartbeat_interval=settings.heartbeat_interval,
+        slow_consumer_timeout=settings.slow_consumer_timeout,
+        sockets_per_user=settings.sockets_per_user,
+    )
+    return Parts(store, hub, Executor(store, table, messages), Authenticator(store, tokens), accounts)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application. Everything is opened by its lifespan, which also hands our socket class what it needs."""
+    parts = build(settings)
+    node = Node(
+        version=__version__,
+        started=monotonic(),
+        database=parts.store.is_alive,
+        redis=(lambda: parts.hub.backplane.is_up) if settings.redis_url else (lambda: None),
+    )
+    origins = Origins(settings.allowed_origins)
+    sockets = Sockets(socket_limits(settings))
+    entrance = open_entrance(settings, parts, origins)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with running(settings, parts):
+            node.phase = "running"
+            yield {"accept": entrance, "sockets": sockets}
+            node.phase = "draining"
+
+    app = FastAPI(
+        title="Tertulia",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.max_body_bytes,
+    )
+    problems.install(app)
+    pages.install(app)
+    app.include_router(cafe_router(HttpDoor(parts.executor, parts.authenticator)))
+    app.include_router(monitoring(node, Gauges(partial(read_gauges, parts, sockets))))
+    app.router.routes.append(WebSocketRoute("/{path:path}", SocketEndpoint(entrance, sockets)))  # not under uvicorn
+    app.add_middleware(CrossOrigin, origins=origins)
+    app.add_middleware(AnySlash)
+    return app
+
+
+def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """uvicorn with our HTTP and WebSocket classes. Logs are configured by the command line."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="auto",
+        http=HttpProtocol,
+        ws=WebSocket,
+        lifespan="on",
+        log_config=None,
+        access_log=settings.debug,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        backlog=4096,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
+    """The node lives while this is entered."""
+    store, hub = parts.store, parts.hub
+    store.on_commit = hub.publish
+    hub.on_notice = partial(on_notice, parts)
+    await store.start(migrate=settings.migrate_on_start)
+    try:
+        if settings.starter_room:
+            await open_starter_cafe(store)
+        await hub.start()
+        watch = asyncio.create_task(watch_revocations(parts))
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await hub.stop()
+    finally:
+        await store.stop()
+
+
+def on_notice(parts: Parts, notice: Notice) -> None:
+    """What concerns this node itself: logins that ended, users who changed."""
+    parts.authenticator.forget(notice)
+    if isinstance(notice, SessionsEnded):
+        parts.hub.end_sessions(notice.session_ids)
+
+
+async def watch_revocations(parts: Parts) -> None:
+    """A notice over the backplane may be lost; the store knows."""
+    since = utc_now()
+    while True:
+        await asyncio.sleep(REVOCATIONS_EVERY)
+        asked = utc_now()
+        try:
+            # Twice the interval: another node's clock, and its commit, may be a little behind.
+            ended = await parts.authenticator.ended_since(since - timedelta(seconds=2 * REVOCATIONS_EVERY))
+        except Exception:
+            log.warning("ended logins could not be looked up", exc_info=True)
+            continue
+        since = asked
+        if ended:
+            on_notice(parts, SessionsEnded(session_ids=list(ended)))
+
+
+def open_entrance(settings: Settings, parts: Parts, origins: Origins) -> Entrance:
+    """Which path speaks which dialect."""
+    lobby = Lobby(
+        executor=parts.executor,
+        authenticator=parts.authenticator,
+        hub=parts.hub,
+        pace=pace_of(settings),
+        clock=utc_now,
+        spread=settings.shutdown_spread,
+    )
+    return Entrance(lobby, origins, endpoints(settings), [echo(settings)])
+
+
+def endpoints(settings: Settings) -> Sequence[Endpoint]:
+    limits = Limits(
+        frame=settings.max_frame_bytes,
+        message=settings.max_message_length,
+        frames_per_second=settings.frame_rate,
+        burst=settings.frame_burst,
+        heartbeat_interval=settings.heartbeat_interval,
+    )
+    plain, *with_subprotocol = cafe_dialects(limits)
+    cafe: dict[str | None, Dialect] = {dialect.subprotocol: dialect for dialect in with_subprotocol}
+    return [
+        Endpoint(re.compile(r"/api/v1/ws"), {**cafe, None: plain}, in_band=True),
+        Endpoint(re.compile(r"/api/v1/ws/(?P<room_id>[^/]+)"), {None: SimpleDialect()}),
+    ]
+
+
+def echo(settings: Settings) -> Plain:
+    if settings.echo_unlimited:
+        return Plain(re.compile(r"/ws/echo"), EchoReceiver, max_message=UNLIMITED_MESSAGE)
+    return Plain(re.compile(r"/ws/echo"), partial(EchoReceiver, pace_of(settings)))
+
+
+def pace_of(settings: Settings) -> Pace:
+    return Pace(rate=settings.frame_rate, burst=settings.frame_burst)
+
+
+def socket_limits(settings: Settings) -> SocketLimits:
+    return SocketLimits(
+        max_message=settings.max_frame_bytes,
+        high_water=settings.write_high_water,
+        ping_after=settings.heartbeat_interval,
+        silent_after=2 * settings.heartbeat_interval + 10,
+        stalled_after=settings.slow_consumer_timeout,
+    )
+
+
+def read_gauges(parts: Parts, sockets: Sockets) -> dict[str, tuple[str, float]]:
+    """What /metrics tells besides the process itself."""
+    counters, backplane = parts.hub.counters, parts.hub.backplane
+    return {
+        "sockets": ("Open WebSockets", len(sockets)),
+        "backplane_up": ("Whether other nodes are heard", float(backplane.is_up)),
+        "backplane_published_total": ("Words said to other nodes", backplane.published),
+        "backplane_dropped_total": ("Words that could not be said", backplane.dropped),
+        "deliveries_total": ("Durable events written to sockets", counters.deliveries),
+        "announced_total": ("Ephemeral events written to sockets", counters.announced),
+    }
+
+
+async def create_admin(settings: Settings, username: str, password: str) -> None:
+    """Make an admin, or make an admin of a user who is there."""
+    parts = build(settings)
+    await parts.store.start(migrate=settings.migrate_on_start)
+    try:
+        if settings.starter_room:
+            await open_starter_cafe(parts.store)
+        await parts.accounts.create_admin(username, password)
+    finally:
+        await parts.store.stop()

@@ -1,0 +1,99 @@
+"""The authenticator: what a token or a ticket proves, asked for every request and every socket."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+from time import monotonic
+
+from msgspec import Struct
+
+from tertulia.domain.errors import InvalidToken
+from tertulia.domain.events import Notice, SessionsEnded, UserChanged
+from tertulia.domain.ids import SessionId
+from tertulia.domain.models import Access, Actor
+from tertulia.services.tokens import Claims, Tokens
+from tertulia.store import Reader, Store
+from tertulia.store.sessions import Login, ended_since, find_login, take_ticket
+
+MOST_REMEMBERED = 20_000
+
+
+class Remembered(Struct, frozen=True):
+    actor: Actor
+    asked_at: float
+
+
+class Authenticator:
+    """Looks a login up in the store, and remembers the answer for *remember* seconds at the most.
+
+    `forget` drops it at once: this node's own log-outs never have to wait, and another node's only if their notice was
+    lost. What is refused is InvalidToken, always: a stranger is not told why.
+    """
+
+    def __init__(
+        self, store: Store, tokens: Tokens, *, remember: float = 2.0, now: Callable[[], float] = monotonic
+    ) -> None:
+        self._store, self._tokens = store, tokens
+        self._remember, self._now = remember, now
+        self._known: OrderedDict[SessionId, Remembered] = OrderedDict()
+        self._forgotten = 0
+
+    async def access(self, token: str) -> Access:
+        claims = self._tokens.read_access_token(token)
+        known = self._known.get(claims.session_id)
+        if known is None or self._now() - known.asked_at >= self._remember:
+            known = await self._look_up(claims)
+        if known.actor.user_id != claims.user_id:
+            raise InvalidToken
+        return Access(known.actor, claims.expires_at)
+
+    async def redeem(self, ticket: str) -> Access:
+        """The ticket is used up. Access lasts as long as that of a token made now."""
+        digest = digest_of(ticket)
+        # Two steps in one unit of work: a ticket is good for one socket, whichever node it is shown to.
+        session_id = await self._store.write(lambda work: take_ticket(work, digest))
+        login = None if session_id is None else await self._store.read(lambda reader: find_login(reader, session_id))
+        if login is None:
+            raise InvalidToken
+        now = await self._store.read(lambda reader: reader.now)
+        return Access(actor_of(login), now + self._tokens.access_lifetime)
+
+    def forget(self, notice: Notice) -> None:
+        """What this says is known to have changed."""
+        self._forgotten += 1
+        if isinstance(notice, SessionsEnded):
+            for session_id in notice.session_ids:
+                self._known.pop(SessionId(session_id), None)
+        elif isinstance(notice, UserChanged):
+            for session_id in [one for one, known in self._known.items() if known.actor.user_id == notice.user_id]:
+                del self._known[session_id]
+
+    async def ended_since(self, moment: datetime) -> list[SessionId]:
+        return await self._store.read(lambda reader: ended_since(reader, moment))
+
+    async def _look_up(self, claims: Claims) -> Remembered:
+        asked_at, forgotten = self._now(), self._forgotten
+
+        def find(reader: Reader) -> Login | None:
+            return find_login(reader, claims.session_id)
+
+        login = await self._store.read(find)
+        if login is None:
+            self._known.pop(claims.session_id, None)
+            raise InvalidToken
+        known = Remembered(actor_of(login), asked_at)
+        if forgotten == self._forgotten:  # else the answer may be older than what was to be forgotten
+            self._known[claims.session_id] = known
+            self._known.move_to_end(claims.session_id)
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return known
+
+
+def actor_of(login: Login) -> Actor:
+    return Actor(login.user.id, login.user.username, login.user.role, login.session.id)
+
+
+def digest_of(ticket: str) -> str:
+    return sha256(ticket.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,187 @@
+"""Users: accounts, what they are found by, and what becomes of them."""
+
+import unicodedata
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tertulia.domain.errors import EmailTaken, NameTaken, NoSuchUser
+from tertulia.domain.ids import UserId
+from tertulia.domain.models import Page, User
+from tertulia.domain.roles import Status, UserRole
+from tertulia.store.tables import users
+from tertulia.store.work import Reader, Work
+
+DELETED_NAME = "deleted user"
+
+
+class Credentials(Struct, frozen=True):
+    """For those who check a password, and nobody else."""
+
+    user: User
+    password_hash: str
+
+
+def fold(name: str) -> str:
+    """What names are compared by: "Ana", "ana" and "ＡＮＡ" are one."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def insert_user(
+    work: Work,
+    *,
+    username: str,
+    email: str | None,
+    display_name: str,
+    password_hash: str,
+    role: UserRole = UserRole.USER,
+) -> User:
+    """Raises NameTaken, EmailTaken."""
+    if find_by_username(work, username) is not None:
+        raise NameTaken
+    if email is not None and _find(work, users.c.email_key == fold(email)) is not None:
+        raise EmailTaken
+    insert = postgresql.insert if work.sql.dialect.name == "postgresql" else sqlite.insert
+    new = (
+        insert(users)
+        .values(
+            username=username,
+            username_key=fold(username),
+            email=email,
+            email_key=None if email is None else fold(email),
+            display_name=display_name,
+            role=role.value,
+            password_hash=password_hash,
+            created_at=work.now,
+        )
+        .on_conflict_do_nothing()
+        .returning(users.c.id)
+    )
+    user_id = work.sql.execute(new).scalar()
+    if user_id is None:  # another node was first, between our look and our write
+        raise NameTaken
+    return get_user(work, UserId(user_id))
+
+
+def find_user(reader: Reader, user_id: UserId) -> User | None:
+    """Deleted ones too."""
+    return _find(reader, users.c.id == user_id)
+
+
+def get_user(reader: Reader, user_id: UserId) -> User:
+    """Deleted ones too. Raises NoSuchUser."""
+    user = find_user(reader, user_id)
+    if user is None:
+        raise NoSuchUser
+    return user
+
+
+def find_by_username(reader: Reader, username: str) -> User | None:
+    return _find(reader, users.c.username_key == fold(username))
+
+
+def find_credentials(reader: Reader, name: str) -> Credentials | None:
+    """By username or email address. An address that is somebody else's username is that username's."""
+    key = fold(name)
+    by_name = select(users).where(or_(users.c.username_key == key, users.c.email_key == key))
+    rows = reader.sql.execute(by_name.order_by((users.c.username_key == key).desc()).limit(1)).all()
+    return None if not rows else Credentials(_user(rows[0]), rows[0].password_hash)
+
+
+def get_credentials(reader: Reader, user_id: UserId) -> Credentials:
+    """Raises NoSuchUser."""
+    row = reader.sql.execute(select(users).where(users.c.id == user_id)).one_or_none()
+    if row is None:
+        raise NoSuchUser
+    return Credentials(_user(row), row.password_hash)
+
+
+def list_users(reader: Reader, *, q: str, cursor: UserId | None, limit: int) -> Page[User]:
+    """By id, ascending; those who are gone left out. *q*: part of the username or display name, in any case."""
+    wanted: Select[Any] = select(users).where(users.c.is_active, ~users.c.is_deleted)
+    if q:
+        folded = fold(q)
+        wanted = wanted.where(
+            or_(
+                users.c.username_key.contains(folded, autoescape=True),
+                func.lower(users.c.display_name).contains(q.lower(), autoescape=True),
+            )
+        )
+    if cursor is not None:
+        wanted = wanted.where(users.c.id > cursor)
+    found = [_user(row) for row in reader.sql.execute(wanted.order_by(users.c.id).limit(limit + 1))]
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def update_user(work: Work, user_id: UserId, **values: Any) -> User:
+    """Raises EmailTaken."""
+    email = values.get("email")
+    if email is not None:
+        other = _find(work, users.c.email_key == fold(email))
+        if other is not None and other.id != user_id:
+            raise EmailTaken
+    if "email" in values:
+        values["email_key"] = None if email is None else fold(email)
+    if values:
+        work.sql.execute(update(users).where(users.c.id == user_id).values(**values))
+    return get_user(work, user_id)
+
+
+def lock_user(work: Work, user_id: UserId) -> None:
+    """Until the commit nobody else changes this account. SQLite has one writer anyway."""
+    if work.sql.dialect.name == "postgresql":
+        work.sql.execute(select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
+
+
+def lock_admins(work: Work) -> list[UserId]:
+    """The active admins, none of whom can be changed until the commit."""
+    wanted = select(users.c.id).where(users.c.role == UserRole.ADMIN.value, users.c.is_active, ~users.c.is_deleted)
+    if work.sql.dialect.name == "postgresql":
+        wanted = wanted.order_by(users.c.id).with_for_update(key_share=True)
+    return [UserId(user_id) for user_id in work.sql.execute(wanted).scalars()]
+
+
+def blank_user(work: Work, user_id: UserId) -> None:
+    """What is left of an account that was deleted: a row for its messages to belong to. Its name becomes free."""
+    update_user(
+        work,
+        user_id,
+        username=f"{DELETED_NAME} {user_id}",
+        username_key=f"\x1fdeleted {user_id}",  # no name that anybody can take begins like this
+        email=None,
+        display_name=DELETED_NAME,
+        avatar_url=None,
+        bio="",
+        role=UserRole.USER.value,
+        password_hash="",
+        is_active=False,
+        is_deleted=True,
+        status=Status.OFFLINE.value,
+        status_text="",
+        last_seen_at=None,
+    )
+
+
+def _find(reader: Reader, condition: Any) -> User | None:
+    row = reader.sql.execute(select(users).where(condition)).one_or_none()
+    return None if row is None else _user(row)
+
+
+def _user(row: Row[Any]) -> User:
+    return User(
+        id=UserId(row.id),
+        username=row.username,
+        email=row.email,
+        display_name=row.display_name,
+        avatar_url=row.avatar_url,
+        bio=row.bio,
+        role=UserRole(row.role),
+        is_active=row.is_active,
+        is_deleted=row.is_deleted,
+        status=Status(row.status),
+        status_text=row.status_text,
+        last_seen_at=row.last_seen_at,
+        created_at=row.created_at,
+    )
