@@ -98,16 +98,16 @@ def test_every_durable_event_can_be_applied() -> None:
     assert [event.__name__ for event in DURABLE_EVENTS if f"case {event.__name__}()" not in source] == []
 
 
-people = st.integers(0, 3)
-texts = st.sampled_from(["a", "b", "Olá", "", " ", "x" * 4001, "\0"])
+people = st.sampled_from([0, 0, 1, 2, 3])  # the first, who founded the room, is the busiest
+texts = st.sampled_from(["a", "b", "Olá", "", "\0"])
 roles = st.sampled_from(list(RoomRole))
 
 
 class Life(RuleBasedStateMachine):
     """Four people, one of them an admin, in a room and around it."""
 
-    @initialize(is_private=st.booleans(), founder=people)
-    def begin(self, is_private: bool, founder: int) -> None:
+    @initialize(is_private=st.booleans(), cast=st.tuples(*[st.none() | st.sampled_from(list(RoomRole))] * 3))
+    def begin(self, is_private: bool, cast: tuple[RoomRole | None, ...]) -> None:
         self.loop = asyncio.new_event_loop()
         self.stack = AsyncExitStack()
         self.folder = TemporaryDirectory()
@@ -115,7 +115,11 @@ class Life(RuleBasedStateMachine):
         self.scene: Scene = self.run(self.stack.enter_async_context(scene_on(url)))
         self.people: list[Actor] = [self.run(self.scene.user(name)) for name in ("ana", "ben", "cleo")]
         self.people.append(self.run(self.scene.user("root", UserRole.ADMIN)))
-        self.room: Room = self.run(self.scene.room(self.people[founder], is_private=is_private))
+        self.room: Room = self.run(self.scene.room(self.people[0], is_private=is_private))
+        for person, role in zip(self.people[1:], cast, strict=True):
+            if role is not None:
+                added = c.AddMember(room_id=self.room.id, user_id=person.user_id, role=role)
+                self.run(self.scene.do(self.people[0], added))
         self.said: list[MessageId] = []
         self.codes: list[str] = []
         self.view = self.look()
@@ -168,18 +172,18 @@ class Life(RuleBasedStateMachine):
         assert unread_aside(view) == unread_aside(self.view), command
         return result
 
-    @rule(who=people, content=texts, nonce=st.sampled_from([None, "n", "m"]), reply=st.integers(0, 9))
+    @rule(who=people, content=texts, nonce=st.sampled_from([None, "n", "m"]), reply=st.integers(0, 4))
     def say(self, who: int, content: str, nonce: str | None, reply: int) -> None:
         reply_to = self.said[reply] if reply < len(self.said) else None
         sent = self.do(who, c.SendMessage(room_id=self.room.id, content=content, nonce=nonce, reply_to=reply_to))
         if sent is not None and not sent.duplicate:
             self.said.append(sent.message_id)
 
-    @rule(who=people, content=texts, which=st.integers(0, 9))
+    @rule(who=people, content=texts, which=st.integers(0, 4))
     def edit(self, who: int, content: str, which: int) -> None:
         self.do(who, c.EditMessage(message_id=self.message(which), content=content))
 
-    @rule(who=people, which=st.integers(0, 9))
+    @rule(who=people, which=st.integers(0, 4))
     def delete(self, who: int, which: int) -> None:
         self.do(who, c.DeleteMessage(message_id=self.message(which)))
 
@@ -214,7 +218,7 @@ class Life(RuleBasedStateMachine):
         if invite is not None:
             self.codes.append(invite.code)
 
-    @rule(who=people, which=st.integers(0, 3))
+    @rule(who=people, which=st.integers(0, 1))
     def accept(self, who: int, which: int) -> None:
         self.do(who, c.AcceptInvite(code=self.codes[which] if which < len(self.codes) else "nothing"))
 
@@ -227,7 +231,7 @@ class Life(RuleBasedStateMachine):
     def read(self, who: int, seq: int) -> None:
         self.do(who, c.MarkRead(room_id=self.room.id, seq=c.Seq(seq)))
 
-    @rule(who=people, is_sure=st.integers(0, 4))
+    @rule(who=people, is_sure=st.integers(0, 20))
     def archive(self, who: int, is_sure: int) -> None:
         if is_sure == 0:
             self.do(who, c.ArchiveRoom(room_id=self.room.id))
