@@ -55,13 +55,23 @@ DESCRIPTIONS = {
 ALWAYS = (400, 413, 415, 422, 429, 503)
 """What any route may answer."""
 
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds until another try can succeed", "schema": {"type": "integer"}}}
+_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "`Bearer`", "schema": {"type": "string"}}},
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
 _CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 def problems(*statuses: int) -> dict[str, Any]:
     """For a route's decorator: that it may answer *statuses*, and those of `ALWAYS`, with a Problem."""
-    every = sorted({*statuses, *ALWAYS})
-    return {"responses": {status: {"description": DESCRIPTIONS[status], "content": _CONTENT} for status in every}}
+    return {"responses": {status: _answer(status) for status in sorted({*statuses, *ALWAYS})}}
+
+
+def _answer(status: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": DESCRIPTIONS[status], "content": _CONTENT}
+    return answer | {"headers": _HEADERS[status]} if status in _HEADERS else answer
 
 
 def describe_problems(openapi: dict[str, Any]) -> dict[str, Any]:

@@ -55,14 +55,14 @@ class Room(Struct, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """A message in a list: named as in `message_received`, with what has become of it since."""
+    """A message in a list: as REST has it, with what has become of it since it was sent."""
 
+    id: int
     room_id: int
     seq: int
-    message_id: int
     user_id: int
     username: str
-    message: str
+    content: str
     kind: str
     reply_to: int | None
     attachments: tuple[()] = ()
@@ -140,12 +140,12 @@ def space(one: models.Space) -> Space:
 
 def message(one: models.Message) -> Message:
     return Message(
+        id=one.id,
         room_id=one.room_id,
         seq=one.seq,
-        message_id=one.id,
         user_id=one.user_id,
         username=one.username,
-        message=one.content,
+        content=one.content,
         kind=one.kind,
         reply_to=one.reply_to,
         is_edited=one.is_edited,

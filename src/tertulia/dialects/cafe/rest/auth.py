@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import CREDENTIALS_BODY, JSON_BODY, FromCaller, credentials
+from tertulia.dialects.cafe.rest.requests import CREDENTIALS_BODY, JSON_BODY, NO_CONTENT, FromCaller, credentials
 from tertulia.domain import commands as c
 from tertulia.domain.ids import SessionId
 from tertulia.domain.models import Actor, Tokens, User
@@ -48,7 +48,7 @@ def logins(api: APIRouter, door: Door) -> None:
 def sessions(api: APIRouter, door: Door) -> None:
     Who: TypeAlias = Annotated[Actor, Depends(door.actor)]
 
-    @api.post("/auth/logout", tags=AUTH, status_code=204, **problems(401))
+    @api.post("/auth/logout", tags=AUTH, **NO_CONTENT, **problems(401))
     async def logout(actor: Who) -> None:
         """End the login whose token this is, and its sockets."""
         await door.execute(c.Logout(), actor)
@@ -57,7 +57,7 @@ def sessions(api: APIRouter, door: Door) -> None:
     async def who_am_i(actor: Who) -> User:
         return await door.execute(c.GetUser(user_id=actor.user_id), actor)
 
-    @api.post("/auth/password", tags=AUTH, status_code=204, dependencies=JSON_BODY, **problems(401, 403))
+    @api.post("/auth/password", tags=AUTH, **NO_CONTENT, dependencies=JSON_BODY, **problems(401, 403))
     async def change_password(body: models.PasswordChange, actor: Who) -> None:
         """Ends all other sessions, and their sockets."""
         await door.execute(c.ChangePassword(**body.given()), actor)
@@ -70,7 +70,7 @@ def sessions(api: APIRouter, door: Door) -> None:
             one.is_current = one.id == actor.session_id
         return models.Page(items=sessions, has_more=False, next_cursor=None)
 
-    @api.delete("/auth/sessions/{session_id}", tags=AUTH, status_code=204, **problems(401, 404))
+    @api.delete("/auth/sessions/{session_id}", tags=AUTH, **NO_CONTENT, **problems(401, 404))
     async def end_session(session_id: Text, actor: Who) -> None:
         """Log out somewhere else."""
         await door.execute(c.EndSession(session_id=SessionId(session_id)), actor)

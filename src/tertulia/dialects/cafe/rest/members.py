@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import JSON_BODY
+from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.domain import commands as c
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor, Invite, Membership, Page, Room
@@ -54,7 +54,7 @@ def members(api: APIRouter, door: Door) -> None:
         command = c.UpdateMember(room_id=RoomId(room_id), user_id=UserId(user_id), **body.given())
         return await door.execute(command, actor)
 
-    @api.delete("/rooms/{room_id}/members/{user_id}", tags=MEMBERS, status_code=204, **problems(401, 403, 404, 409))
+    @api.delete("/rooms/{room_id}/members/{user_id}", tags=MEMBERS, **NO_CONTENT, **problems(401, 403, 404, 409))
     async def remove_member(room_id: Id, user_id: Id, actor: Who, ban: bool = False) -> None:
         """Kick; or *ban*, which keeps them from joining again until a moderator adds them."""
         await door.execute(c.RemoveMember(room_id=RoomId(room_id), user_id=UserId(user_id), ban=ban), actor)

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import JSON_BODY
+from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.domain import commands as c
 from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Actor, Message, Page
@@ -78,7 +78,7 @@ def messages(api: APIRouter, door: Door) -> None:
         command = c.EditMessage(message_id=MessageId(message_id), content=body.content)
         return (await door.execute(command, actor)).message
 
-    @api.delete("/messages/{message_id}", tags=MESSAGES, status_code=204, **problems(401, 403, 404))
+    @api.delete("/messages/{message_id}", tags=MESSAGES, **NO_CONTENT, **problems(401, 403, 404))
     async def delete_message(message_id: Id, actor: Who) -> None:
         """The author does, or a moderator. The text is gone for good."""
         await door.execute(c.DeleteMessage(message_id=MessageId(message_id)), actor)

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from msgspec import Struct
 from pydantic import ValidationError
@@ -33,6 +33,10 @@ async def json_only(request: Request) -> None:
 
 JSON_BODY: list[Any] = [Depends(json_only)]
 """The `dependencies=` of a route with a body."""
+
+
+NO_CONTENT: dict[str, Any] = {"status_code": 204, "response_class": Response}
+"""For a route that has nothing to say."""
 
 
 async def credentials(request: Request) -> Credentials:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 
 from tertulia.dialects.cafe import models
 from tertulia.dialects.cafe.answers import EventsPage
-from tertulia.dialects.cafe.rest.requests import JSON_BODY
+from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.dialects.cafe.socket import log_item
 from tertulia.domain import commands as c
 from tertulia.domain.ids import RoomId, Seq
@@ -49,7 +49,7 @@ def rooms(api: APIRouter, door: Door) -> None:
         """For moderators and up."""
         return await door.execute(c.UpdateRoom(room_id=RoomId(room_id), **body.given()), actor)
 
-    @api.delete("/rooms/{room_id}", tags=ROOMS, status_code=204, **problems(401, 403, 404))
+    @api.delete("/rooms/{room_id}", tags=ROOMS, **NO_CONTENT, **problems(401, 403, 404))
     async def delete_room(room_id: Id, actor: Who) -> None:
         """For owners and admins."""
         await door.execute(c.ArchiveRoom(room_id=RoomId(room_id)), actor)
@@ -64,7 +64,7 @@ def room_life(api: APIRouter, door: Door) -> None:
         """Become a member of a public room. Harmless when one is."""
         return await door.execute(c.JoinRoom(room_id=RoomId(room_id)), actor)
 
-    @api.post("/rooms/{room_id}/leave", tags=ROOMS, status_code=204, **problems(401, 403, 404, 409))
+    @api.post("/rooms/{room_id}/leave", tags=ROOMS, **NO_CONTENT, **problems(401, 403, 404, 409))
     async def leave_room(room_id: Id, actor: Who) -> None:
         """Stop being a member."""
         await door.execute(c.LeaveRoom(room_id=RoomId(room_id)), actor)

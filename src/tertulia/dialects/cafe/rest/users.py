@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import JSON_BODY
+from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.domain import commands as c
 from tertulia.domain.ids import UserId
 from tertulia.domain.models import Actor, User
@@ -34,7 +34,7 @@ def me(api: APIRouter, door: Door) -> None:
         """The same as PATCH: what is left out stays as it is."""
         return await door.execute(c.UpdateProfile(**body.given()), actor)
 
-    @api.delete("/users/me", tags=USERS, status_code=204, **problems(401, 409))
+    @api.delete("/users/me", tags=USERS, **NO_CONTENT, **problems(401, 409))
     async def delete_me(actor: Who) -> None:
         """Logs out everywhere. What was said stays readable, as by a deleted user."""
         await door.execute(c.DeleteAccount(), actor)
