@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 from time import monotonic
 from typing import Protocol
 
+from tertulia.domain.clock import utc_now
 from tertulia.domain.ids import RoomId, Seq, SessionId, UserId
 from tertulia.domain.models import Access, Actor
 from tertulia.fanout.feed import Entry
@@ -79,7 +80,7 @@ class Connection:
         self.write = socket.write
         self.actor: Actor = access.actor
         self.expires_at: datetime = access.expires_at
-        self.since = datetime.now(UTC)
+        self.since = utc_now()
         self.last_heard = monotonic()
         """When its client last said anything; set by the session."""
         self.paused_since: float | None = None

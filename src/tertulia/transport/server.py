@@ -2,7 +2,6 @@
 
 import logging
 import socket
-from collections.abc import Sequence
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,9 +20,11 @@ class Server(uvicorn.Server):
         config.app = PlainRefusals(config.app)  # type: ignore[arg-type]  # never an import string here
         super().__init__(config)
 
-    def _log_started_message(self, listeners: Sequence[socket.SocketType]) -> None:
-        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-        log.info("Listening on http://%s:%d (Ctrl+C ends it)", host, listeners[0].getsockname()[1])
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():  # uvicorn tells only of those that it has made itself
+            host, port = listener.getsockname()[:2]
+            log.info("Listening on http://%s:%d (Ctrl+C ends it)", f"[{host}]" if ":" in host else host, port)
 
 
 class PlainRefusals:
