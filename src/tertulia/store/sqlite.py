@@ -123,7 +123,10 @@ class SqliteEngine:
 
     async def start(self, migrate: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self.epoch = await asyncio.to_thread(migrate_sqlite, self._path)
+        try:
+            self.epoch = await asyncio.to_thread(migrate_sqlite, self._path)
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(f"The database {self._path} can not be used: {error}") from error
         self._writer.start()
 
     async def stop(self) -> None:

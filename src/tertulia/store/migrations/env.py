@@ -4,15 +4,21 @@ import os
 from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import BigInteger, Connection, create_engine
 
 from tertulia.store.tables import Json, Moment, metadata
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
-    if kind == "type" and isinstance(item, Moment | Json):
+    """Our own types by their names."""
+    if kind != "type":
+        return False
+    if isinstance(item, Moment | Json):
         autogen_context.imports.add(f"from tertulia.store.tables import {type(item).__name__}")
         return f"{type(item).__name__}()"
+    if isinstance(item, BigInteger) and item._variant_mapping:  # noqa: SLF001 (nothing public says it)
+        autogen_context.imports.add("from tertulia.store.tables import Id")
+        return "Id"
     return False
 
 

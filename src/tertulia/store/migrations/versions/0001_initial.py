@@ -1,8 +1,9 @@
 """The first schema."""
 
+import sqlalchemy as sa
 from alembic import op
 
-from tertulia.store.tables import metadata
+from tertulia.store.tables import Id, Json, Moment
 
 revision = "0001"
 down_revision = None
@@ -11,7 +12,213 @@ depends_on = None
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
+    op.create_table(
+        "lanes",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name=op.f("pk_lanes")),
+    )
+    op.create_table(
+        "messages",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("room_id", Id, nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), server_default="text", nullable=False),
+        sa.Column("reply_to", Id, nullable=True),
+        sa.Column("is_edited", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_deleted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+        sa.UniqueConstraint("room_id", "seq", name=op.f("uq_messages_room_id_seq")),
+    )
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
+    )
+    op.create_table(
+        "room_log",
+        sa.Column("room_id", Id, nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("message_id", Id, nullable=True),
+        sa.Column("nonce", sa.Text(), nullable=True),
+        sa.Column("digest", sa.BigInteger(), nullable=True),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("room_id", "seq", name=op.f("pk_room_log")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_room_log_deletions",
+        "room_log",
+        ["message_id"],
+        unique=False,
+        sqlite_where=sa.text("type = 'message_deleted'"),
+        postgresql_where=sa.text("type = 'message_deleted'"),
+    )
+    op.create_index(
+        "ix_room_log_edits",
+        "room_log",
+        ["message_id"],
+        unique=False,
+        sqlite_where=sa.text("type = 'message_edited'"),
+        postgresql_where=sa.text("type = 'message_edited'"),
+    )
+    op.create_index(
+        "uq_room_log_nonce",
+        "room_log",
+        ["nonce", "user_id", "room_id"],
+        unique=True,
+        sqlite_where=sa.text("nonce IS NOT NULL"),
+        postgresql_where=sa.text("nonce IS NOT NULL"),
+    )
+
+    op.create_table(
+        "users",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("username", sa.Text(), nullable=False),
+        sa.Column("username_key", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("email_key", sa.Text(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("avatar_url", sa.Text(), nullable=True),
+        sa.Column("bio", sa.Text(), server_default="", nullable=False),
+        sa.Column("role", sa.Text(), server_default="user", nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("is_deleted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("status", sa.Text(), server_default="offline", nullable=False),
+        sa.Column("status_text", sa.Text(), server_default="", nullable=False),
+        sa.Column("last_seen_at", Moment(), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
+        sa.UniqueConstraint("email_key", name=op.f("uq_users_email_key")),
+        sa.UniqueConstraint("username_key", name=op.f("uq_users_username_key")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "rooms",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("owner_id", Id, nullable=True),
+        sa.Column("is_private", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("direct_key", sa.Text(), nullable=True),
+        sa.Column("settings", Json(), server_default="{}", nullable=False),
+        sa.Column("width", sa.Float(precision=53), nullable=True),
+        sa.Column("height", sa.Float(precision=53), nullable=True),
+        sa.Column("background", sa.Text(), nullable=True),
+        sa.Column("speed", sa.Float(precision=53), nullable=True),
+        sa.Column("spawn_x", sa.Float(precision=53), nullable=True),
+        sa.Column("spawn_y", sa.Float(precision=53), nullable=True),
+        sa.Column("member_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("archived_at", Moment(), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_rooms_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rooms")),
+        sa.UniqueConstraint("direct_key", name=op.f("uq_rooms_direct_key")),
+        postgresql_with={"fillfactor": 50},
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("rotated_at", Moment(), nullable=False),
+        sa.Column("user_agent", sa.Text(), server_default="", nullable=False),
+        sa.Column("address", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("last_used_at", Moment(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.Column("ended_at", Moment(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+    )
+    op.create_index(op.f("ix_sessions_ended_at"), "sessions", ["ended_at"], unique=False)
+    op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False)
+
+    op.create_table(
+        "bans",
+        sa.Column("room_id", Id, nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("muted_until", Moment(), nullable=True),
+        sa.Column("by", Id, nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["by"], ["users.id"], name=op.f("fk_bans_by")),
+        sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_bans_room_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_bans_user_id")),
+        sa.PrimaryKeyConstraint("room_id", "user_id", name=op.f("pk_bans")),
+    )
+    op.create_table(
+        "invites",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("room_id", Id, nullable=False),
+        sa.Column("created_by", Id, nullable=False),
+        sa.Column("expires_at", Moment(), nullable=True),
+        sa.Column("max_uses", sa.Integer(), nullable=True),
+        sa.Column("uses", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["created_by"], ["users.id"], name=op.f("fk_invites_created_by")),
+        sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_invites_room_id")),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_invites")),
+    )
+    op.create_index(op.f("ix_invites_room_id"), "invites", ["room_id"], unique=False)
+
+    op.create_table(
+        "memberships",
+        sa.Column("room_id", Id, nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("muted_until", Moment(), nullable=True),
+        sa.Column("read_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("joined_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_memberships_room_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_memberships_user_id")),
+        sa.PrimaryKeyConstraint("room_id", "user_id", name=op.f("pk_memberships")),
+    )
+    op.create_index(op.f("ix_memberships_user_id"), "memberships", ["user_id"], unique=False)
+
+    op.create_table(
+        "objects",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("room_id", Id, nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("x", sa.Float(precision=53), nullable=False),
+        sa.Column("y", sa.Float(precision=53), nullable=False),
+        sa.Column("width", sa.Float(precision=53), nullable=False),
+        sa.Column("height", sa.Float(precision=53), nullable=False),
+        sa.Column("rotation", sa.Float(precision=53), server_default="0", nullable=False),
+        sa.Column("is_solid", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("metadata", Json(), server_default="{}", nullable=False),
+        sa.Column("created_by", Id, nullable=True),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["created_by"], ["users.id"], name=op.f("fk_objects_created_by")),
+        sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_objects_room_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_objects")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_objects_room_id"), "objects", ["room_id"], unique=False)
+
+    op.create_table(
+        "tickets",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("session_id", sa.Text(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_tickets_session_id")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_tickets")),
+    )
+    op.create_index(op.f("ix_tickets_expires_at"), "tickets", ["expires_at"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
         op.execute(POST_BATCH)
 
