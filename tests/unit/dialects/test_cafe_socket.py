@@ -325,10 +325,10 @@ def test_acks_have_the_data_of_the_table(event, data, result, ack):
 LISTED = {
     "room_id": 1,
     "seq": 7,
-    "message_id": 9,
+    "id": 9,
     "user_id": 3,
     "username": "alice",
-    "message": "hi",
+    "content": "hi",
     "kind": "text",
     "reply_to": None,
     "attachments": [],
