@@ -139,7 +139,8 @@ class AsgiSocket:
     async def _read(self, receive: Receive) -> None:
         while True:
             message = await receive()
-            await self._readable.wait()
+            while self._holds:  # a wait may end when reading has just been paused again
+                await self._readable.wait()
             if message["type"] == "websocket.disconnect":
                 self._tell(message.get("code", 1005), message.get("reason") or "")
                 return

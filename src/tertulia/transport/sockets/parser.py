@@ -97,11 +97,11 @@ class FrameParser:
 
     def _admit(self, first: int, size: int) -> None:
         """Refuse at its header a data frame that is out of order or makes its message too big."""
+        if size + len(self._parts or b"") > self._max_message:
+            raise Violation(TOO_BIG, "message too big")
         is_first = first & 0x0F != _CONTINUATION
         if is_first != (self._parts is None):
             raise Violation(PROTOCOL_ERROR, "fragments out of order")
-        if size + len(self._parts or b"") > self._max_message:
-            raise Violation(TOO_BIG, "message too big")
 
     def _keep(self, stream: bytes | bytearray, at: int, end: int) -> None:
         if at and self._parts is None:
@@ -172,8 +172,8 @@ def _continue_text(decoder: codecs.IncrementalDecoder, payload: bytes, is_last: 
 def _close_code(payload: bytes) -> tuple[int, str]:
     if not payload:
         return NO_CODE, ""
-    code = int.from_bytes(payload[:2], "big")
+    code, reason = int.from_bytes(payload[:2], "big"), _text(payload[2:])
     may_be_sent = 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
     if len(payload) == 1 or not may_be_sent:
         raise Violation(PROTOCOL_ERROR, "bad close code")
-    return code, _text(payload[2:])
+    return code, reason
