@@ -44,6 +44,11 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
+READER_SETTINGS = {
+    # Each query is planned for its values and for the tables as large as they are now. A generic plan, made once while
+    # they were small, would read all users for each page until somebody analyses them.
+    "plan_cache_mode": "force_custom_plan",
+}
 _POST_BATCH = "SELECT * FROM post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _MARK = "INSERT INTO lanes VALUES ($1, '') ON CONFLICT (lane) DO UPDATE SET mark = lanes.mark RETURNING mark"
 _REFUSALS: dict[str, Callable[[], TertuliaError]] = {
@@ -190,9 +195,10 @@ class PostgresEngine:
         self.epoch = ""
         self.on_commit: Callable[[Committed], None] = lambda committed: None
         target.connect_args["server_settings"].update(SERVER_SETTINGS)
+        settings = {**target.connect_args["server_settings"], **READER_SETTINGS}
         self._readers = create_async_engine(
             target.url,
-            connect_args=target.connect_args,
+            connect_args={**target.connect_args, "server_settings": settings},
             pool_size=POOL,
             max_overflow=0,
             pool_timeout=5,
