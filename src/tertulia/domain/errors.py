@@ -8,11 +8,11 @@ TertuliaError
     Unauthenticated      who are you?
         MissingToken · InvalidToken · InvalidCredentials
     Forbidden            you may not
-        NotAMember · RoleTooLow · Muted · Banned · RegistrationClosed
+        NotAMember · RoleTooLow · Muted · Banned · WrongPassword · RegistrationClosed
     NotFound             not there, or not for you to see
         NoSuchRoom · NoSuchMessage · NoSuchUser · NoSuchSession · NoSuchInvite
     Conflict             somebody or something was first
-        NameTaken · EmailTaken · NonceConflict · AlreadyMember · LastOwner
+        NameTaken · EmailTaken · NonceConflict · AlreadyMember · LastOwner · LastAdmin
     TooLarge             over a size limit
     TooFast              over a rate limit (retry_after)
     Unavailable          the store is down or full, or the server is going; try again (retry_after)
@@ -65,8 +65,8 @@ class WeakPassword(Invalid):
     code = "weak_password"
     text = "The password is too common or too short"
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message, field="password")
+    def __init__(self, message: str = "", field: str = "password") -> None:
+        super().__init__(message, field=field)
 
 
 class EmptyMessage(Invalid):
@@ -122,6 +122,13 @@ class Muted(Forbidden):
 class Banned(Forbidden):
     code = "banned"
     text = "You are banned from this room"
+
+
+class WrongPassword(Forbidden):
+    """Of somebody who is logged in, and was asked for it once more."""
+
+    code = "wrong_password"
+    text = "The current password is not right"
 
 
 class RegistrationClosed(Forbidden):
@@ -187,6 +194,11 @@ class AlreadyMember(Conflict):
 class LastOwner(Conflict):
     code = "last_owner"
     text = "The last owner cannot leave or step down: make somebody else an owner first"
+
+
+class LastAdmin(Conflict):
+    code = "last_admin"
+    text = "The last admin cannot go or step down: make somebody else an admin first"
 
 
 class TooLarge(TertuliaError):

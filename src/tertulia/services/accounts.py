@@ -1,30 +1,19 @@
 """Accounts: registering, logging in and out, refreshing, passwords, sessions and tickets."""
 
-import re
 import secrets
-import unicodedata
 from datetime import timedelta
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from tertulia.domain import commands as c
 from tertulia.domain.clock import Clock, utc_now
-from tertulia.domain.errors import (
-    Invalid,
-    InvalidCredentials,
-    InvalidToken,
-    NoSuchSession,
-    RegistrationClosed,
-    TooFast,
-)
+from tertulia.domain.errors import InvalidCredentials, InvalidToken, NoSuchSession, RegistrationClosed, WrongPassword
 from tertulia.domain.events import SessionsEnded, UserChanged
 from tertulia.domain.ids import STARTER_ROOM, SessionId, UserId
 from tertulia.domain.models import Actor, Session, Tokens, User
 from tertulia.domain.roles import RoomRole, UserRole
+from tertulia.services.attempts import Attempts
 from tertulia.services.authenticator import digest_of
-from tertulia.services.checks import check_name, check_text, encode_text
+from tertulia.services.checks import encode_text
+from tertulia.services.names import check_display_name, check_email, check_username
 from tertulia.services.passwords import Passwords, check_new_password
 from tertulia.services.policy import is_public
 from tertulia.services.tokens import Tokens as TokenMaker
@@ -33,16 +22,15 @@ from tertulia.store import sessions as stored_sessions
 from tertulia.store import users as stored_users
 from tertulia.store.members import add_member
 from tertulia.store.rooms import find_standing
+from tertulia.store.users import Credentials, fold
 
 SAME_SUCCESSOR_WITHIN = timedelta(seconds=10)
 """A refresh token that is used twice within this is two tabs; later it is a thief."""
 TICKET_LIFETIME = timedelta(seconds=30)
-WINDOW_MINUTES = 5
-ATTEMPTS_PER_ADDRESS = 10
-"""Times as many wrong passwords from one address, over all its names, as for one name."""
-RESERVED = frozenset({"system", "server", "here", "everyone", "all", "deleted", "me"})
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,185}")
-_SEPARATORS = frozenset("._-")
+MOST_SESSIONS = 100
+"""Of one user. With one more, the one that was used longest ago ends."""
+LONGEST_NAME = 254
+"""Characters of a username or an email address: what is longer is nobody's."""
 
 
 class Accounts:
@@ -60,7 +48,7 @@ class Accounts:
     ) -> None:
         self._store, self._passwords, self._tokens, self._clock = store, passwords, tokens, clock
         self._registration_open = registration_open
-        self._failures = Failures(login_attempts)
+        self._attempts = Attempts(login_attempts, clock=clock)
 
     # ---- coming
 
@@ -71,7 +59,8 @@ class Accounts:
         return await self._register(command, UserRole.USER)
 
     async def create_admin(self, username: str, password: str) -> User:
-        """Make an admin, or make an admin of a user who is there, and give them this password."""
+        """Make an admin, or make an admin of a user who is there: with this password, and logged out everywhere."""
+        username = check_username(username)
         known = await self._store.read(lambda reader: stored_users.find_by_username(reader, username))
         if known is None:
             return await self._register(c.Register(username=username, password=password), UserRole.ADMIN)
@@ -79,12 +68,11 @@ class Accounts:
         hashed = await self._passwords.hash(password)
 
         def promote(work: Work) -> User:
-            stored_users.lock_user(work, known.id)
-            self._end(work, known.id)
+            changes = {"role": UserRole.ADMIN.value, "is_active": True, "password_hash": hashed}
+            promoted = stored_users.update_user(work, known.id, **changes)
+            end_sessions(work, known.id)
             work.notify(UserChanged(user_id=known.id))
-            return stored_users.update_user(
-                work, known.id, role=UserRole.ADMIN.value, is_active=True, password_hash=hashed
-            )
+            return promoted
 
         return await self._store.write(promote)
 
@@ -93,6 +81,7 @@ class Accounts:
         email = None if command.email is None else check_email(command.email)
         display_name = username if command.display_name is None else check_display_name(command.display_name)
         check_new_password(command.password, username)
+        await self._store.read(lambda reader: stored_users.need_free(reader, username, email))  # cheaper than a hash
         hashed = await self._passwords.hash(command.password)
 
         def create(work: Work) -> User:
@@ -109,31 +98,41 @@ class Accounts:
 
     async def login(self, command: c.Login, actor: Actor | None) -> Tokens:
         """Takes as long for a name that nobody has as for a wrong password. Raises InvalidCredentials, TooFast."""
-        self._failures.check(command.address, command.username)
-        found = await self._store.read(lambda reader: stored_users.find_credentials(reader, _text(command.username)))
+        name = _needle(command.username)
+        async with self._attempts.one(command.address, fold(name)):
+            while True:
+                tokens = await self._log_in(name, command)
+                if tokens is not None:
+                    return tokens
+
+    async def _log_in(self, name: str, command: c.Login) -> Tokens | None:
+        """None: the account was changed meanwhile, and has to be looked at again."""
+        found = await self._store.read(lambda reader: stored_users.find_credentials(reader, name))
         is_right, newer = await self._passwords.verify(command.password, found.password_hash if found else None)
-        if found is None or not is_right or not found.user.is_active or found.user.is_deleted:
-            self._failures.note(command.address, command.username)
+        if found is None or not is_right or not found.user.is_active:
             raise InvalidCredentials
-        self._failures.forgive(command.address, command.username)
-        user_id = found.user.id
+        return await self._store.write(lambda work: self._open_session(work, command, found, newer))
 
-        def open_session(work: Work) -> Tokens:
-            session = Session(
-                id=SessionId(secrets.token_urlsafe(16)),
-                user_id=user_id,
-                user_agent=_text(command.user_agent)[:200],
-                address=_text(command.address)[:64],
-                created_at=work.now,
-                last_used_at=work.now,
-                expires_at=work.now + self._tokens.refresh_lifetime,
-            )
-            stored_sessions.insert_session(work, session)
-            changed = {"password_hash": newer} if newer else {}
-            user = stored_users.update_user(work, user_id, last_seen_at=work.now, **changed)
-            return self._tokens_for(work, session.id, 1, user)
-
-        return await self._store.write(open_session)
+    def _open_session(self, work: Work, command: c.Login, checked: Credentials, newer: str | None) -> Tokens | None:
+        user_id = checked.user.id
+        now = stored_users.lock_credentials(work, user_id)
+        if now.password_hash != checked.password_hash or not now.user.is_active:
+            return None
+        for too_old in stored_sessions.list_sessions(work, user_id)[MOST_SESSIONS - 1 :]:
+            end_sessions(work, user_id, only=too_old.id)
+        session = Session(
+            id=SessionId(secrets.token_urlsafe(16)),
+            user_id=user_id,
+            user_agent=_shown(command.user_agent, 200),
+            address=_shown(command.address, 64),
+            created_at=work.now,
+            last_used_at=work.now,
+            expires_at=work.now + self._tokens.refresh_lifetime,
+        )
+        stored_sessions.insert_session(work, session)
+        changes = {"password_hash": newer} if newer else {}
+        user = stored_users.update_user(work, user_id, last_seen_at=work.now, **changes)
+        return self._tokens_for(work, session.id, 1, user)
 
     # ---- staying
 
@@ -153,29 +152,32 @@ class Accounts:
             raise InvalidToken
         if generation == login.generation:
             successor = stored_sessions.rotate(work, login, work.now + self._tokens.refresh_lifetime)
-        elif generation == login.generation - 1 and work.now - login.rotated_at < SAME_SUCCESSOR_WITHIN:
+        elif generation == login.generation - 1 and work.now - login.rotated_at <= SAME_SUCCESSOR_WITHIN:
             successor = login.generation
         else:
-            self._end(work, login.user.id, only=session_id)
+            end_sessions(work, login.user.id, only=session_id)
             return None
         return self._tokens_for(work, session_id, successor, login.user)
 
     async def change_password(self, command: c.ChangePassword, actor: Actor) -> None:
-        """Ends all other sessions. Raises InvalidCredentials."""
-        self._failures.check("", str(actor.user_id))
-        found = await self._store.read(lambda reader: stored_users.get_credentials(reader, actor.user_id))
-        is_right, _ = await self._passwords.verify(command.current_password, found.password_hash)
-        if not is_right:
-            self._failures.note("", str(actor.user_id))
-            raise InvalidCredentials("The current password is not right")
-        check_new_password(command.new_password, actor.username)
+        """Ends all other sessions. Raises WrongPassword, WeakPassword, TooFast."""
+        async with self._attempts.one("", f"@{actor.user_id}"):  # no name begins so
+            found = await self._store.read(lambda reader: stored_users.get_credentials(reader, actor.user_id))
+            is_right, _ = await self._passwords.verify(command.current_password, found.password_hash)
+            if not is_right:
+                raise WrongPassword
+        check_new_password(command.new_password, actor.username, field="new_password")
         hashed = await self._passwords.hash(command.new_password)
+        await self._store.write(lambda work: self._change_password(work, actor, found, hashed))
 
-        def change(work: Work) -> None:
-            stored_users.update_user(work, actor.user_id, password_hash=hashed)
-            self._end(work, actor.user_id, but=actor.session_id)
-
-        await self._store.write(change)
+    def _change_password(self, work: Work, actor: Actor, checked: Credentials, hashed: str) -> None:
+        now = stored_users.lock_credentials(work, actor.user_id)
+        if stored_sessions.find_login(work, actor.session_id) is None:  # ended while we were hashing
+            raise InvalidToken
+        if now.password_hash != checked.password_hash:
+            raise WrongPassword
+        stored_users.update_user(work, actor.user_id, password_hash=hashed)
+        end_sessions(work, actor.user_id, but=actor.session_id)
 
     def issue_ticket(self, command: c.IssueTicket, actor: Actor, work: Work) -> c.Ticket:
         ticket = secrets.token_urlsafe(32)
@@ -188,19 +190,13 @@ class Accounts:
     # ---- going
 
     def logout(self, command: c.Logout, actor: Actor, work: Work) -> None:
-        self._end(work, actor.user_id, only=actor.session_id)
+        end_sessions(work, actor.user_id, only=actor.session_id)
 
     def end_session(self, command: c.EndSession, actor: Actor, work: Work) -> None:
         """Raises NoSuchSession, also for one of somebody else's."""
         encode_text(command.session_id, "session_id")
-        if not self._end(work, actor.user_id, only=command.session_id):
+        if not end_sessions(work, actor.user_id, only=command.session_id):
             raise NoSuchSession
-
-    @staticmethod
-    def _end(
-        work: Work, user_id: UserId, *, only: SessionId | None = None, but: SessionId | None = None
-    ) -> list[SessionId]:
-        return end_sessions(work, user_id, only=only, but=but)
 
     def _tokens_for(self, work: Work, session_id: SessionId, generation: int, user: User) -> Tokens:
         return Tokens(
@@ -221,67 +217,13 @@ def end_sessions(
     return ended
 
 
-class Failures:
-    """Wrong passwords, counted for a name at an address, so that nobody can lock somebody else out from afar; and for
-    an address over all names."""
-
-    def __init__(self, attempts: int, window_minutes: int = WINDOW_MINUTES) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._per_name = RateLimitItemPerMinute(attempts, window_minutes)
-        self._per_address = RateLimitItemPerMinute(attempts * ATTEMPTS_PER_ADDRESS, window_minutes)
-
-    def check(self, address: str, name: str) -> None:
-        """Raises TooFast."""
-        for item, keys in self._keys(address, name):
-            if not self._limiter.test(item, *keys):
-                reset_at = self._limiter.get_window_stats(item, *keys).reset_time
-                raise TooFast(max(1.0, reset_at - _wall_clock()), "Too many wrong passwords; try again later")
-
-    def note(self, address: str, name: str) -> None:
-        for item, keys in self._keys(address, name):
-            self._limiter.hit(item, *keys)
-
-    def forgive(self, address: str, name: str) -> None:
-        item, keys = self._keys(address, name)[0]
-        self._limiter.clear(item, *keys)
-
-    def _keys(self, address: str, name: str) -> list[tuple[RateLimitItemPerMinute, tuple[str, ...]]]:
-        # A digest: names come from strangers, and may be of any length.
-        named = (self._per_name, ("name", digest_of(f"{address}\n{stored_users.fold(_text(name))}")))
-        return [named, (self._per_address, ("address", address))] if address else [named]
+def _needle(name: str) -> str:
+    """What to look for. What is no text, or too long to be a name, is found nowhere."""
+    needle = name.strip()
+    is_text = "\0" not in needle and not any("\ud800" <= char <= "\udfff" for char in needle[:LONGEST_NAME])
+    return needle if is_text and len(needle) <= LONGEST_NAME else ""
 
 
-def _wall_clock() -> float:
-    return utc_now().timestamp()
-
-
-def check_username(username: str) -> str:
-    """Letters and digits of any script, with single `.`, `_` and `-` between them: 2 to 32 characters."""
-    name = unicodedata.normalize("NFKC", check_text(username, "username", most=128).strip())
-    if not 2 <= len(name) <= 32:
-        raise Invalid("The username must have from 2 to 32 characters", field="username")
-    if not all(char in _SEPARATORS or char.isalnum() or unicodedata.category(char).startswith("M") for char in name):
-        raise Invalid("The username may have letters, digits, and . _ - between them", field="username")
-    if not name[0].isalnum() or (name[-1] in _SEPARATORS and name[-1] != "_"):
-        raise Invalid("The username must begin and end with a letter or a digit", field="username")
-    if name.casefold() in RESERVED:
-        raise Invalid("This username is reserved", field="username")
-    return name
-
-
-def check_email(email: str) -> str:
-    address = check_text(email.strip(), "email", most=254)
-    if not _EMAIL.fullmatch(address):
-        raise Invalid("This is not an email address", field="email")
-    return address
-
-
-def check_display_name(name: str) -> str:
-    return check_name(name, "display_name", most=64)
-
-
-def _text(value: str) -> str:
-    """What is no text, or what no database keeps, is found nowhere."""
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-
-
+def _shown(value: str, most: int) -> str:
+    """What a client says of itself, for the list of sessions."""
+    return "".join(char for char in value[:most] if char.isprintable())

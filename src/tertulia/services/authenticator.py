@@ -13,7 +13,7 @@ from tertulia.domain.events import Notice, SessionsEnded, UserChanged
 from tertulia.domain.ids import SessionId
 from tertulia.domain.models import Access, Actor
 from tertulia.services.tokens import Claims, Tokens
-from tertulia.store import Reader, Store
+from tertulia.store import Reader, Store, Work
 from tertulia.store.sessions import Login, ended_since, find_login, take_ticket
 
 MOST_REMEMBERED = 20_000
@@ -51,13 +51,16 @@ class Authenticator:
     async def redeem(self, ticket: str) -> Access:
         """The ticket is used up. Access lasts as long as that of a token made now."""
         digest = digest_of(ticket)
-        # Two steps in one unit of work: a ticket is good for one socket, whichever node it is shown to.
-        session_id = await self._store.write(lambda work: take_ticket(work, digest))
-        login = None if session_id is None else await self._store.read(lambda reader: find_login(reader, session_id))
-        if login is None:
+
+        def take(work: Work) -> Access | None:
+            login = take_ticket(work, digest)
+            return None if login is None else Access(actor_of(login), work.now + self._tokens.access_lifetime)
+
+        # A refusal is raised after the commit: of a ticket that is used up, too.
+        access = await self._store.write(take)
+        if access is None:
             raise InvalidToken
-        now = await self._store.read(lambda reader: reader.now)
-        return Access(actor_of(login), now + self._tokens.access_lifetime)
+        return access
 
     def forget(self, notice: Notice) -> None:
         """What this says is known to have changed."""

@@ -1,61 +1,71 @@
 """Passwords: Argon2id on threads of their own, and the rules for new ones (after NIST SP 800-63B §3.1.1)."""
 
 import asyncio
+import contextlib
+import os
+import sys
+import threading
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import TypeVar
 
 from pwdlib import PasswordHash
+from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from tertulia.domain.errors import Unavailable, WeakPassword
 from tertulia.services.checks import check_text
+from tertulia.store.users import fold
 
 SHORTEST, LONGEST = 8, 256
 """Characters."""
 THREADS = 2
-"""Each hash takes 64 MiB and a core; more at once would starve the event loop."""
 MOST_WAITING = 200
+"""More than are done within a few seconds, after which nobody waits for their login any more."""
+NICENESS = 10
+"""Of the threads that hash: when the machine is busy, messages go first."""
 
 T = TypeVar("T")
 
 
 class Passwords:
-    """Hashes and verifies, never on the event loop. The costs are Argon2's: passes, KiB, lanes."""
+    """Hashes and verifies, never on the event loop. The costs are Argon2's: passes, KiB, lanes.
 
-    def __init__(self, *, time_cost: int = 3, memory_cost: int = 65_536, parallelism: int = 4) -> None:
-        hasher = Argon2Hasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=parallelism)
-        self._hash = PasswordHash((hasher,))
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
+    The default costs are the least of OWASP's: a login takes about 20 ms of one core. Hashes of other costs stay good,
+    and are made anew when their user logs in.
+    """
+
+    def __init__(self, *, time_cost: int = 2, memory_cost: int = 19_456, parallelism: int = 1) -> None:
+        self._hash = PasswordHash((Argon2Hasher(time_cost, memory_cost, parallelism),))
+        # Nobody's hash: of random bytes, so that no password gives it, and it costs what everybody's does.
+        salt, digest = (b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
+        self._nobody = f"$argon2id$v=19$m={memory_cost},t={time_cost},p={parallelism}${salt}${digest}"
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords", initializer=_be_nice)
         self._waiting = 0
-        self.verified = 0
-        """How often a password was compared with a hash: as often for users who are not there."""
 
     async def hash(self, password: str) -> str:
+        """Of a password that was checked. Raises Unavailable when too many wait."""
         return await self._on_a_thread(lambda: self._hash.hash(_normal(password)))
 
     async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
         """Whether it is right, and a newer hash if the old one is of other costs. None as *hashed*, for a user who is
-        not there, takes as long as any."""
-        self.verified += 1
-        if len(password) > LONGEST:
-            password, hashed = "", None
-        return await self._on_a_thread(lambda: self._compare(_normal(password), hashed))
+        not there, takes as long as any. Raises Unavailable when too many wait."""
+        return await self._on_a_thread(lambda: self._compare(password, hashed))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _compare(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-        nobody = self._nobody  # made here for everybody, so that the first unknown name does not take longer
-        is_right, newer = self._hash.verify_and_update(password, hashed or nobody)
-        return is_right and bool(hashed), newer if hashed else None
-
-    @cached_property
-    def _nobody(self) -> str:
-        return self._hash.hash("nobody has this password")
+        if len(password) > LONGEST or not _is_text(password):
+            password, hashed = "", None
+        try:
+            return self._hash.verify_and_update(_normal(password), hashed or self._nobody)
+        except UnknownHashError:
+            return self._hash.verify_and_update(_normal(password), self._nobody)
 
     async def _on_a_thread(self, work: Callable[[], T]) -> T:
         if self._waiting >= MOST_WAITING:
@@ -67,25 +77,34 @@ class Passwords:
             self._waiting -= 1
 
 
-def check_new_password(password: str, username: str = "") -> None:
+def check_new_password(password: str, username: str = "", *, field: str = "password") -> None:
     """Raises WeakPassword, or Invalid for what is no text. Length and commonness count; composition does not."""
-    check_text(password, "password", most=LONGEST)
-    normal = _normal(password)
-    if len(normal) < SHORTEST:
-        raise WeakPassword(f"The password must have at least {SHORTEST} characters")
-    folded = normal.casefold()
+    check_text(password, field, most=LONGEST)
+    if len(_normal(password)) < SHORTEST:
+        raise WeakPassword(f"The password must have at least {SHORTEST} characters", field)
+    folded = fold(password)
     if folded in common_passwords() or len(set(folded)) == 1:
-        raise WeakPassword("This password is too common")
-    if username and folded == username.casefold():
-        raise WeakPassword("The password must not be the username")
+        raise WeakPassword("This password is too common", field)
+    if username and folded == fold(username):
+        raise WeakPassword("The password must not be the username", field)
 
 
 @cache
 def common_passwords() -> frozenset[str]:
-    """Folded, of eight characters and more."""
-    return frozenset((files("tertulia.services") / "common_passwords.txt").read_text(encoding="utf-8").split("\n"))
+    """Folded, of eight characters and more. Read when it is first asked for."""
+    return frozenset((files("tertulia.services") / "common_passwords.txt").read_text(encoding="utf-8").split())
 
 
 def _normal(password: str) -> str:
-    """One password on every keyboard: NFKC, as RFC 8265 §4.2 has it. What is no text matches nothing."""
-    return unicodedata.normalize("NFKC", password).encode("utf-8", "replace").decode()
+    """One password on every keyboard: NFKC, so that composed and decomposed accents, wide and narrow letters are one."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _is_text(password: str) -> bool:
+    return "\0" not in password and not any("\ud800" <= char <= "\udfff" for char in password)
+
+
+def _be_nice() -> None:
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -6,18 +6,16 @@ import msgspec
 from msgspec import UNSET
 
 from tertulia.domain import commands as c
-from tertulia.domain.errors import Conflict, NoSuchUser
+from tertulia.domain.errors import LastAdmin, NoSuchUser, RoleTooLow
 from tertulia.domain.events import PresenceUpdated, UserChanged
-from tertulia.domain.ids import RoomId
 from tertulia.domain.models import Actor, Page, User
-from tertulia.domain.roles import LeaveReason, RoomRole, UserRole
-from tertulia.services.accounts import check_display_name, check_email, end_sessions
+from tertulia.domain.roles import UserRole
+from tertulia.services.accounts import end_sessions
 from tertulia.services.checks import check_page, check_text
-from tertulia.services.members import hand_over
+from tertulia.services.members import release
+from tertulia.services.names import check_display_name, check_email
 from tertulia.store import Reader, Work
 from tertulia.store import users as stored
-from tertulia.store.members import count_owners, find_successor, list_room_ids, remove_member, update_member
-from tertulia.store.rooms import find_standing
 
 LONGEST_BIO = 1000
 LONGEST_STATUS = 140
@@ -52,21 +50,20 @@ class People:
             changes["status_text"] = check_text(command.text.strip(), "text", most=LONGEST_STATUS)
         user = stored.update_user(work, actor.user_id, **changes)
         work.announce(
-            PresenceUpdated(
-                user_id=user.id, status=user.status, text=user.status_text, last_seen_at=user.last_seen_at
-            )
+            PresenceUpdated(user_id=user.id, status=user.status, text=user.status_text, last_seen_at=user.last_seen_at)
         )
         return user
 
     def update_account(self, command: c.UpdateAccount, actor: Actor, work: Work) -> User:
         """There is always an admin left. Deactivating ends all sessions."""
+        if not actor.is_admin:
+            raise RoleTooLow
         admins = stored.lock_admins(work)
         user = stored.get_user(work, command.user_id)
         if user.is_deleted:
             raise NoSuchUser
-        loses_admin = command.role is UserRole.USER or command.is_active is False
-        if admins == [user.id] and loses_admin:
-            raise Conflict("The last admin cannot step down: make somebody else an admin first")
+        if admins == [user.id] and (command.role is UserRole.USER or command.is_active is False):
+            raise LastAdmin
         changes: dict[str, Any] = {}
         if command.role is not UNSET:
             changes["role"] = command.role.value
@@ -81,11 +78,8 @@ class People:
     def delete_account(self, command: c.DeleteAccount, actor: Actor, work: Work) -> None:
         """Their rooms stay: one that they alone owned is its next in rank's, of those the longest a member's."""
         if stored.lock_admins(work) == [actor.user_id]:
-            raise Conflict("The last admin cannot go: make somebody else an admin first")
-        room_ids = list_room_ids(work, actor.user_id)
-        work.lock(*room_ids)
-        for room_id in room_ids:
-            _leave_for_ever(work, room_id, actor)
+            raise LastAdmin
+        release(work, actor.user_id, actor.username)
         stored.blank_user(work, actor.user_id)
         end_sessions(work, actor.user_id)
         work.notify(UserChanged(user_id=actor.user_id))
@@ -94,16 +88,3 @@ class People:
 def as_seen_by(user: User, actor: Actor) -> User:
     """The email address is for the user and for admins alone."""
     return user if actor.is_admin or user.id == actor.user_id else msgspec.structs.replace(user, email=None)
-
-
-def _leave_for_ever(work: Work, room_id: RoomId, actor: Actor) -> None:
-    standing = find_standing(work, room_id, actor.user_id)
-    if standing is None:  # archived meanwhile
-        return
-    owned = standing.member is not None and standing.member.role is RoomRole.OWNER
-    remove_member(work, room_id, actor.user_id, actor.username, LeaveReason.DELETED, actor.user_id)
-    if owned and count_owners(work, room_id) == 0:
-        successor = find_successor(work, room_id)
-        if successor is not None:
-            update_member(work, successor, RoomRole.OWNER, successor.muted_until, actor.user_id)
-    hand_over(work, standing.room, actor.user_id, actor.user_id)

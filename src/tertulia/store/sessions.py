@@ -1,16 +1,19 @@
 """Sessions: logins, the generation of their refresh tokens, and the tickets that open a socket for them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 
 from tertulia.domain.ids import SessionId, UserId
 from tertulia.domain.models import Session, User
 from tertulia.store.tables import sessions, tickets
 from tertulia.store.users import get_user
 from tertulia.store.work import Reader, Work
+
+KEPT_AFTER_THE_END = timedelta(days=1)
+"""Longer than any node looks back for logins that ended."""
 
 
 class Login(Struct, frozen=True, kw_only=True):
@@ -23,6 +26,8 @@ class Login(Struct, frozen=True, kw_only=True):
 
 
 def insert_session(work: Work, session: Session) -> None:
+    """Sweeps out what is left of the user's old ones."""
+    _sweep(work, session.user_id)
     work.sql.execute(
         insert(sessions).values(
             id=session.id,
@@ -60,9 +65,7 @@ def rotate(work: Work, login: Login, expires_at: datetime) -> int:
     work.sql.execute(
         update(sessions)
         .where(sessions.c.id == login.session.id)
-        .values(
-            generation=login.generation + 1, rotated_at=work.now, last_used_at=work.now, expires_at=expires_at
-        )
+        .values(generation=login.generation + 1, rotated_at=work.now, last_used_at=work.now, expires_at=expires_at)
     )
     return login.generation + 1
 
@@ -72,7 +75,8 @@ def list_sessions(reader: Reader, user_id: UserId) -> list[Session]:
     wanted = select(sessions).where(
         sessions.c.user_id == user_id, sessions.c.ended_at.is_(None), sessions.c.expires_at > reader.now
     )
-    return [_session(row) for row in reader.sql.execute(wanted.order_by(sessions.c.last_used_at.desc()))]
+    newest_first = wanted.order_by(sessions.c.last_used_at.desc(), sessions.c.created_at.desc(), sessions.c.id)
+    return [_session(row) for row in reader.sql.execute(newest_first)]
 
 
 def end_sessions(
@@ -99,11 +103,22 @@ def insert_ticket(work: Work, digest: str, session_id: SessionId, expires_at: da
     work.sql.execute(insert(tickets).values(digest=digest, session_id=session_id, expires_at=expires_at))
 
 
-def take_ticket(work: Work, digest: str) -> SessionId | None:
-    """Whose it was; it is good no more."""
+def take_ticket(work: Work, digest: str) -> Login | None:
+    """Whose it was, if it was good; it is no more."""
     taken = delete(tickets).where(tickets.c.digest == digest).returning(tickets.c.session_id, tickets.c.expires_at)
     row = work.sql.execute(taken).one_or_none()
-    return None if row is None or row.expires_at <= work.now else SessionId(row.session_id)
+    return None if row is None or row.expires_at <= work.now else find_login(work, SessionId(row.session_id))
+
+
+def _sweep(work: Work, user_id: UserId) -> None:
+    before = work.now - KEPT_AFTER_THE_END
+    old = select(sessions.c.id).where(
+        sessions.c.user_id == user_id, or_(sessions.c.ended_at < before, sessions.c.expires_at < before)
+    )
+    gone = list(work.sql.execute(old).scalars())
+    if gone:
+        work.sql.execute(delete(tickets).where(tickets.c.session_id.in_(gone)))
+        work.sql.execute(delete(sessions).where(sessions.c.id.in_(gone)))
 
 
 def _session(row: Row[Any]) -> Session:

@@ -4,8 +4,7 @@ import unicodedata
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Row, Select, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, Select, insert, or_, select, update
 
 from tertulia.domain.errors import EmailTaken, NameTaken, NoSuchUser
 from tertulia.domain.ids import UserId
@@ -26,7 +25,7 @@ class Credentials(Struct, frozen=True):
 
 def fold(name: str) -> str:
     """What names are compared by: "Ana", "ana" and "ＡＮＡ" are one."""
-    return unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def insert_user(
@@ -39,40 +38,32 @@ def insert_user(
     role: UserRole = UserRole.USER,
 ) -> User:
     """Raises NameTaken, EmailTaken."""
-    if find_by_username(work, username) is not None:
-        raise NameTaken
-    if email is not None and _find(work, users.c.email_key == fold(email)) is not None:
-        raise EmailTaken
-    insert = postgresql.insert if work.sql.dialect.name == "postgresql" else sqlite.insert
-    new = (
-        insert(users)
-        .values(
-            username=username,
-            username_key=fold(username),
-            email=email,
-            email_key=None if email is None else fold(email),
-            display_name=display_name,
-            role=role.value,
-            password_hash=password_hash,
-            created_at=work.now,
-        )
-        .on_conflict_do_nothing()
-        .returning(users.c.id)
+    need_free(work, username, email)
+    # Should another node be first between our look and our write, the lane tries again, and then we see it.
+    new = insert(users).values(
+        username=username,
+        username_key=fold(username),
+        email=email,
+        email_key=None if email is None else fold(email),
+        display_name=display_name,
+        role=role.value,
+        password_hash=password_hash,
+        created_at=work.now,
     )
-    user_id = work.sql.execute(new).scalar()
-    if user_id is None:  # another node was first, between our look and our write
+    return get_user(work, UserId(work.sql.execute(new.returning(users.c.id)).scalar_one()))
+
+
+def need_free(reader: Reader, username: str, email: str | None) -> None:
+    """Raises NameTaken, EmailTaken."""
+    if find_by_username(reader, username) is not None:
         raise NameTaken
-    return get_user(work, UserId(user_id))
-
-
-def find_user(reader: Reader, user_id: UserId) -> User | None:
-    """Deleted ones too."""
-    return _find(reader, users.c.id == user_id)
+    if email is not None and _find(reader, users.c.email_key == fold(email)) is not None:
+        raise EmailTaken
 
 
 def get_user(reader: Reader, user_id: UserId) -> User:
     """Deleted ones too. Raises NoSuchUser."""
-    user = find_user(reader, user_id)
+    user = _find(reader, users.c.id == user_id)
     if user is None:
         raise NoSuchUser
     return user
@@ -83,11 +74,11 @@ def find_by_username(reader: Reader, username: str) -> User | None:
 
 
 def find_credentials(reader: Reader, name: str) -> Credentials | None:
-    """By username or email address. An address that is somebody else's username is that username's."""
-    key = fold(name)
-    by_name = select(users).where(or_(users.c.username_key == key, users.c.email_key == key))
-    rows = reader.sql.execute(by_name.order_by((users.c.username_key == key).desc()).limit(1)).all()
-    return None if not rows else Credentials(_user(rows[0]), rows[0].password_hash)
+    """By username or email address: no username has an @ in it."""
+    folded = fold(name)
+    key = users.c.email_key if "@" in folded else users.c.username_key
+    row = reader.sql.execute(select(users).where(key == folded)).one_or_none()
+    return None if row is None else Credentials(_user(row), row.password_hash)
 
 
 def get_credentials(reader: Reader, user_id: UserId) -> Credentials:
@@ -98,17 +89,21 @@ def get_credentials(reader: Reader, user_id: UserId) -> Credentials:
     return Credentials(_user(row), row.password_hash)
 
 
+def lock_credentials(work: Work, user_id: UserId) -> Credentials:
+    """As they stay until the commit. Raises NoSuchUser."""
+    if work.sql.dialect.name == "postgresql":  # SQLite has one writer anyway
+        work.sql.execute(select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
+    return get_credentials(work, user_id)
+
+
 def list_users(reader: Reader, *, q: str, cursor: UserId | None, limit: int) -> Page[User]:
     """By id, ascending; those who are gone left out. *q*: part of the username or display name, in any case."""
     wanted: Select[Any] = select(users).where(users.c.is_active, ~users.c.is_deleted)
     if q:
-        folded = fold(q)
-        wanted = wanted.where(
-            or_(
-                users.c.username_key.contains(folded, autoescape=True),
-                func.lower(users.c.display_name).contains(q.lower(), autoescape=True),
-            )
-        )
+        # SQLite, and PostgreSQL in some locales, fold nothing but ASCII: so we ask for the usual spellings of the rest.
+        spellings = {q, q.lower(), q.upper(), q.title(), q.capitalize()}
+        names = [users.c.display_name.icontains(spelling, autoescape=True) for spelling in sorted(spellings)]
+        wanted = wanted.where(or_(users.c.username_key.contains(fold(q), autoescape=True), *names))
     if cursor is not None:
         wanted = wanted.where(users.c.id > cursor)
     found = [_user(row) for row in reader.sql.execute(wanted.order_by(users.c.id).limit(limit + 1))]
@@ -116,7 +111,7 @@ def list_users(reader: Reader, *, q: str, cursor: UserId | None, limit: int) -> 
 
 
 def update_user(work: Work, user_id: UserId, **values: Any) -> User:
-    """Raises EmailTaken."""
+    """What is left of a deleted one stays as it is. Raises EmailTaken."""
     email = values.get("email")
     if email is not None:
         other = _find(work, users.c.email_key == fold(email))
@@ -125,14 +120,8 @@ def update_user(work: Work, user_id: UserId, **values: Any) -> User:
     if "email" in values:
         values["email_key"] = None if email is None else fold(email)
     if values:
-        work.sql.execute(update(users).where(users.c.id == user_id).values(**values))
+        work.sql.execute(update(users).where(users.c.id == user_id, ~users.c.is_deleted).values(**values))
     return get_user(work, user_id)
-
-
-def lock_user(work: Work, user_id: UserId) -> None:
-    """Until the commit nobody else changes this account. SQLite has one writer anyway."""
-    if work.sql.dialect.name == "postgresql":
-        work.sql.execute(select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
 
 
 def lock_admins(work: Work) -> list[UserId]:
@@ -148,7 +137,7 @@ def blank_user(work: Work, user_id: UserId) -> None:
     update_user(
         work,
         user_id,
-        username=f"{DELETED_NAME} {user_id}",
+        username=DELETED_NAME,
         username_key=f"\x1fdeleted {user_id}",  # no name that anybody can take begins like this
         email=None,
         display_name=DELETED_NAME,
