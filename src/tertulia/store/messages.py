@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal_column, select, update
+from sqlalchemy import Row, func, literal_column, select, update
 
 from tertulia.domain.errors import Invalid
 from tertulia.domain.events import MessageDeleted, MessageEdited
@@ -15,7 +15,8 @@ from tertulia.store.work import Reader, Work
 
 
 def find_message(reader: Reader, message_id: MessageId) -> Message | None:
-    row = reader.sql.execute(_messages().where(messages.c.id == message_id)).one_or_none()
+    named = select(messages, users.c.username).join(users, users.c.id == messages.c.user_id)
+    row = reader.sql.execute(named.where(messages.c.id == message_id)).one_or_none()
     return None if row is None else _message(row)
 
 
@@ -79,19 +80,18 @@ def _seq_of(reader: Reader, room_id: RoomId, cursor: MessageId) -> Seq:
 
 
 def _newest(reader: Reader, room_id: RoomId, up_to: Seq | None, count: int) -> Sequence[Row[Any]]:
-    wanted = _messages().where(messages.c.room_id == room_id).order_by(messages.c.seq.desc()).limit(count)
+    # Cut off before names are joined: else a planner that believes a room small joins all of it, and sorts.
+    newest = select(messages).where(messages.c.room_id == room_id).order_by(messages.c.seq.desc()).limit(count)
     if up_to is not None:
-        wanted = wanted.where(messages.c.seq <= up_to)
-    return reader.sql.execute(wanted).all()
+        newest = newest.where(messages.c.seq <= up_to)
+    page = newest.subquery("page")
+    named = select(page, users.c.username).join(users, users.c.id == page.c.user_id)
+    return reader.sql.execute(named.order_by(page.c.seq.desc())).all()
 
 
 def _page(rows: Sequence[Row[Any]], limit: int) -> Page[Message]:
     items = [_message(row) for row in rows[:limit]]
     return Page(items, items[-1].id if len(rows) > limit else None)
-
-
-def _messages() -> Select[Any]:
-    return select(messages, users.c.username).join(users, users.c.id == messages.c.user_id)
 
 
 def _message(row: Row[Any]) -> Message:

@@ -48,6 +48,9 @@ READER_SETTINGS = {
     # Each query is planned for its values and for the tables as large as they are now. A generic plan, made once while
     # they were small, would read all users for each page until somebody analyses them.
     "plan_cache_mode": "force_custom_plan",
+    # A page is the end of an index. When the planner believes that a room has few messages, it would rather collect
+    # them all and sort. What needs a bitmap, such as a search in a GIN index, sets it on for its own transaction.
+    "enable_bitmapscan": "off",
 }
 _POST_BATCH = "SELECT * FROM post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _MARK = "INSERT INTO lanes VALUES ($1, '') ON CONFLICT (lane) DO UPDATE SET mark = lanes.mark RETURNING mark"
