@@ -205,4 +205,4 @@ def test_nothing_is_kept_between_messages(own: Site) -> None:
         assert [len(peer.message()) for _ in range(3)] == [BIG, 101, 4]
         parser: FrameParser = own.witness.socket._parser
         wait_until(lambda: parser.unfinished is None, "the parser to be at rest")
-        assert (parser._buffer, parser._parts, parser._decoder) == (None, None, None)
+        assert (parser._buffer, parser._message) == (None, None)

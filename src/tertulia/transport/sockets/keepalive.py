@@ -27,17 +27,18 @@ class Sweep:
 
     def __init__(self, every: float) -> None:
         self._every = every
-        self._slices: tuple[set[Swept], ...] = tuple(set() for _ in range(SLICES))
+        # Dictionaries, as sets: half the memory of a set.
+        self._slices: tuple[dict[Swept, None], ...] = tuple({} for _ in range(SLICES))
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, member: Swept) -> None:
-        self._slices[hash(member) % SLICES].add(member)
+        self._slices[hash(member) % SLICES][member] = None
         if self._timer is None:
             self._arm()
 
     def discard(self, member: Swept) -> None:
-        self._slices[hash(member) % SLICES].discard(member)
+        self._slices[hash(member) % SLICES].pop(member, None)
 
     def rounds(self, seconds: float) -> int:
         """The rounds in *seconds*, at least one. A count that is greater has lasted longer."""

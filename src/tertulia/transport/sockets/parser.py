@@ -45,20 +45,44 @@ class Sink(Protocol):
         """*code* 1005: the peer gave none."""
 
 
+class _Fragmented:
+    """A message that comes in fragments."""
+
+    __slots__ = ("_decoder", "count", "parts")
+
+    def __init__(self, is_text: bool) -> None:
+        self.parts = bytearray()
+        self.count = 0
+        self._decoder = _Utf8() if is_text else None
+
+    @property
+    def is_text(self) -> bool:
+        return self._decoder is not None
+
+    def add(self, payload: bytes, is_last: bool) -> None:
+        """Text is checked as far as it has come: RFC 6455 §8.1 does not make anybody wait for the end of bad text."""
+        self.count += 1
+        self.parts += payload
+        if self._decoder is None:
+            return
+        try:
+            self._decoder.decode(payload, is_last)
+        except UnicodeDecodeError:
+            raise Violation(NOT_UTF8, "not UTF-8") from None
+
+
 class FrameParser:
     """What one peer sends. Nothing is kept between messages; a frame that will be too big is refused at its header.
 
     While `is_held` nothing more comes out: what is fed then waits, until it is fed again, if only with nothing.
     """
 
-    __slots__ = ("_buffer", "_decoder", "_fragments", "_max_message", "_parts", "age", "is_held")
+    __slots__ = ("_buffer", "_max_message", "_message", "age", "is_held")
 
     def __init__(self, max_message: int) -> None:
         self._max_message = max_message
         self._buffer: bytearray | None = None  # what does not make a frame yet
-        self._parts: bytearray | None = None  # of a fragmented message
-        self._decoder: codecs.IncrementalDecoder | None = None  # of a fragmented text
-        self._fragments = 0
+        self._message: _Fragmented | None = None
         self.is_held = False
         self.age = 0
         """Counted up by whoever sweeps, while a message is unfinished."""
@@ -66,9 +90,9 @@ class FrameParser:
     @property
     def unfinished(self) -> int | None:
         """Bytes here of a message that has not wholly come in yet; None between messages."""
-        if self._buffer is None and self._parts is None:
+        if self._buffer is None and self._message is None:
             return None
-        return len(self._buffer or b"") + len(self._parts or b"")
+        return len(self._buffer or b"") + self._so_far()
 
     def feed(self, data: bytes, sink: Sink) -> None:
         """Raises Violation; whatever came before it has then been delivered."""
@@ -97,14 +121,17 @@ class FrameParser:
 
     def _admit(self, first: int, size: int) -> None:
         """Refuse at its header a data frame that is out of order or makes its message too big."""
-        if size + len(self._parts or b"") > self._max_message:
+        if size + self._so_far() > self._max_message:
             raise Violation(TOO_BIG, "message too big")
         is_first = first & 0x0F != _CONTINUATION
-        if is_first != (self._parts is None):
+        if is_first != (self._message is None):
             raise Violation(PROTOCOL_ERROR, "fragments out of order")
 
+    def _so_far(self) -> int:
+        return len(self._message.parts) if self._message else 0
+
     def _keep(self, stream: bytes | bytearray, at: int, end: int) -> None:
-        if at and self._parts is None:
+        if at and self._message is None:
             self.age = 0
         if at == end:
             self._buffer = None
@@ -126,23 +153,19 @@ class FrameParser:
             sink.on_peer_close(*_close_code(payload))
 
     def _fragment(self, first: int, payload: bytes, sink: Sink) -> None:
-        if self._parts is None:
-            self._parts, self._fragments = bytearray(), 0
-            self._decoder = _Utf8() if first == TEXT & 0x0F else None
-        self._fragments += 1
-        if self._fragments > self._max_message // BYTES_PER_FRAGMENT:
+        message = self._message
+        if message is None:
+            message = self._message = _Fragmented(is_text=first == TEXT & 0x0F)
+        if message.count >= self._max_message // BYTES_PER_FRAGMENT:
             raise Violation(TOO_BIG, "too many fragments")
-        if self._decoder:
-            _continue_text(self._decoder, payload, is_last=first == _LAST)
-        self._parts += payload
+        message.add(payload, is_last=first == _LAST)
         if first != _LAST:
             return
-        whole, is_text = bytes(self._parts), self._decoder is not None
-        self._parts = self._decoder = None
-        if is_text:
-            sink.on_text(whole.decode())
+        self._message = None
+        if message.is_text:
+            sink.on_text(message.parts.decode())
         else:
-            sink.on_binary(whole)
+            sink.on_binary(bytes(message.parts))
 
 
 def _long_size(first: int, digits: bytes | bytearray) -> int:
@@ -157,14 +180,6 @@ def _long_size(first: int, digits: bytes | bytearray) -> int:
 def _text(payload: bytes) -> str:
     try:
         return str(payload, "utf-8")
-    except UnicodeDecodeError:
-        raise Violation(NOT_UTF8, "not UTF-8") from None
-
-
-def _continue_text(decoder: codecs.IncrementalDecoder, payload: bytes, is_last: bool) -> None:
-    """Check as far as the text has come: bad text is not waited for to the end (RFC 6455 §8.1 allows either)."""
-    try:
-        decoder.decode(payload, is_last)
     except UnicodeDecodeError:
         raise Violation(NOT_UTF8, "not UTF-8") from None
 
