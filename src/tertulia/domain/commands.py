@@ -88,7 +88,7 @@ class ListUsers(Command[Page[User]], frozen=True, kw_only=True):
 class UpdateProfile(Command[User], frozen=True, kw_only=True):
     display_name: str | UnsetType = UNSET
     bio: str | UnsetType = UNSET
-    email: str | None | UnsetType = UNSET
+    email: str | UnsetType | None = UNSET
 
 
 class SetStatus(Command[User], frozen=True, kw_only=True):
@@ -190,7 +190,7 @@ class UpdateMember(Command[Membership], frozen=True, kw_only=True):
     room_id: RoomId
     user_id: UserId
     role: RoomRole | UnsetType = UNSET
-    muted_until: datetime | None | UnsetType = UNSET
+    muted_until: datetime | UnsetType | None = UNSET
 
 
 class RemoveMember(Command[None], frozen=True, kw_only=True):
