@@ -19,10 +19,11 @@ from benchmarks.harness import (
     Plan,
     Results,
     Server,
-    cpu_seconds_of_children,
+    cpu_seconds_of_family,
     cpu_us,
     figures_table,
     measure,
+    noise_note,
     number,
     running,
     say,
@@ -106,15 +107,23 @@ def _theirs(database: str, url: str | None, synchronous: str, style: str) -> Var
 
 
 def _measure(plan: Plan, variant: Variant, server: Server, senders: int, database: int, results: Results) -> None:
-    options = {**variant.speaks, "subscribers": 0, "publishers": senders, "acks": True, "text-size": TEXT}
-    before = cpu_seconds_of_children(database)
+    options = {
+        **variant.speaks,
+        "subscribers": 0,
+        "publishers": senders,
+        "acks": True,
+        "text-size": TEXT,
+        "settle": 0.5,
+    }
+    before = cpu_seconds_of_family(database)
     result = measure(server, {**options, "seconds": plan.seconds})
     key = (variant.name, variant.database, senders)
     results.add(*key, "us", value=cpu_us(result, "acks"))
     results.add(*key, "rate", value=result["acks"] / result["load_seconds"])
     results.add(*key, "p50", value=result["latency"]["p50_ms"])
     results.add(*key, "p99", value=result["latency"]["p99_ms"])
-    results.add(*key, "database", value=(cpu_seconds_of_children(database) - before) / result["acks"] * 1e6)
+    results.add("others", value=result["others"])
+    results.add(*key, "database", value=(cpu_seconds_of_family(database) - before) / result["acks"] * 1e6)
 
 
 def _bare_commit(path: Path, results: Results) -> None:
@@ -146,7 +155,8 @@ def _report(found: list[Variant], results: Results, counts: list[int]) -> tuple[
     bare = f"A bare SQLite commit (FULL) on this disk: p50 {number(results.median('bare', 'p50'), 3)} ms, "
     bare += f"p99 {number(results.median('bare', 'p99'), 3)} ms."
     figures = _figures(results)
-    return "\n\n".join([table(columns, rows), bare, figures_table(figures)]), figures
+    parts = [noise_note(results), table(columns, rows), bare, figures_table(figures)]
+    return "\n\n".join(parts), figures
 
 
 def _figures(results: Results) -> list[Figure]:

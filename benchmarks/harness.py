@@ -126,11 +126,14 @@ def measure(server: Server, options: Mapping[str, object], *, timeout: float = 3
     for name, value in options.items():
         for one in value if isinstance(value, list) else [value]:
             command += [f"--{name}"] if one is True else [f"--{name}", str(one)]
+    began, busy, ours = time.monotonic(), _busy_seconds(SERVER_CORE), cpu_seconds(server.process.pid)
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     if done.returncode:
         log = server.log.read_text(errors="replace")[-3000:]
         raise RuntimeError(f"{server.name}: {done.stderr.strip()}\n{log}")
     result: dict[str, Any] = json.loads(done.stdout)
+    others = _busy_seconds(SERVER_CORE) - busy - (cpu_seconds(server.process.pid) - ours)
+    result["others"] = max(0.0, others / (time.monotonic() - began))
     problems = {name: value for name, value in result["problems"].items() if value}
     if problems:
         say(f"  ! {server.name}: {problems}")
@@ -199,18 +202,34 @@ def uvicorn(application: str, port: int) -> list[str]:
     return [*command, "--port", str(port), application]
 
 
-def cpu_seconds_of_children(pid: int) -> float:
-    """CPU time of a process and its children, the ended ones included: a PostgreSQL server with its backends."""
-    tick = os.sysconf("SC_CLK_TCK")
+def cpu_seconds(pid: int, *, ended_children: bool = False) -> float:
+    """CPU time of a process; *ended_children*: with that of those of its children that have ended."""
+    with contextlib.suppress(OSError):
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(ticks) for ticks in after_name[11 : 15 if ended_children else 13]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
-    def spent(each: int, fields: slice) -> float:
-        with contextlib.suppress(OSError):
-            after_name = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-            return sum(int(value) for value in after_name[fields]) / tick
-        return 0.0
 
+def cpu_seconds_of_family(pid: int) -> float:
+    """CPU time of a process and all its children: a PostgreSQL server with its backends."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return spent(pid, slice(11, 15)) + sum(spent(int(child), slice(11, 13)) for child in children)
+    return cpu_seconds(pid, ended_children=True) + sum(cpu_seconds(int(child)) for child in children)
+
+
+def _busy_seconds(core: int) -> float:
+    """What a core has worked since the machine started, for whomever (proc_stat(5)); time stolen from it included."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith(f"cpu{core} "):
+            user, nice, system, _idle, _iowait, irq, softirq, steal, *_ = map(int, line.split()[1:])
+            return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def noise_note(results: "Results") -> str:
+    """How quiet the machine was: latencies mean little when others want the same core."""
+    others = results.get("others").values
+    note = f"Other programs took {statistics.median(others):.0%} of the servers' core meanwhile (at most {max(others):.0%})."
+    return note if max(others) < 0.1 else f"{note} Latencies, then, are worse than they would be alone."
 
 
 # Tables

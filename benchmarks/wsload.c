@@ -748,6 +748,7 @@ int main(int argc, char **argv)
     struct usage done = usage_now();
     long incomplete = 0;
     for (int i = 0; i < ask.subscriber.count; i++) incomplete += !clients[i].stalls && clients[i].received != (uint64_t)sent;
+    long jammed_peak_kib = peak_rss_kib;
     double caught_up = ask.stall && ask.resume ? read_on() : 0;
     struct usage end = usage_now();
     long stalled_incomplete = 0;
@@ -763,8 +764,8 @@ int main(int argc, char **argv)
     print_latency("latency", &before);
     if (ask.stall) {
         print_latency("latency_stalled", &after);
-        printf(", \"rss_stall_kib\": %ld, \"rss_peak_kib\": %ld, \"rss_end_kib\": %ld, \"stalled\": %d, \"stalled_incomplete\": %ld, \"came_back\": %ld, \"caught_up_seconds\": %.3f",
-               stall_rss_kib, peak_rss_kib, end.rss_kib, ask.stall, stalled_incomplete, problems.late_rejoins, caught_up);
+        printf(", \"rss_stall_kib\": %ld, \"rss_peak_kib\": %ld, \"rss_catching_up_kib\": %ld, \"rss_end_kib\": %ld, \"stalled\": %d, \"stalled_incomplete\": %ld, \"came_back\": %ld, \"caught_up_seconds\": %.3f",
+               stall_rss_kib, jammed_peak_kib, peak_rss_kib, end.rss_kib, ask.stall, stalled_incomplete, problems.late_rejoins, caught_up);
     }
     printf(", \"problems\": {\"incomplete\": %ld, \"gaps\": %ld, \"repeats\": %ld, \"errors\": %ld, \"closed\": %ld", incomplete, problems.gaps,
            problems.repeats, problems.errors, problems.closed);
