@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,16 @@ class Server(Program):
 
     def log(self) -> str:
         return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def run(self, *arguments: str, **environment: str) -> str:
+        """Another `tertulia` command with this server's settings; gives what it prints."""
+        command = [sys.executable, "-m", "tertulia", *arguments]
+        environment = {**self._popen["env"], **environment}
+        done = subprocess.run(
+            command, env=environment, cwd=self._popen["cwd"], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def terminate(self) -> int:
         """Asks it to stop, waits until it has, and gives its exit code."""

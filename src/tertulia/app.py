@@ -23,6 +23,7 @@ from tertulia.domain.clock import utc_now
 from tertulia.domain.events import Notice, SessionsEnded
 from tertulia.fanout import Hub, LocalBackplane, RedisBackplane
 from tertulia.protocol.dialect import Dialect, Limits
+from tertulia.protocol.door import describe_problems
 from tertulia.protocol.session import Pace
 from tertulia.services.accounts import Accounts
 from tertulia.services.authenticator import Authenticator
@@ -128,6 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(cafe_router(HttpDoor(parts.executor, parts.authenticator)))
     app.include_router(monitoring(node, Gauges(partial(read_gauges, parts, sockets))))
     app.router.routes.append(WebSocketRoute("/{path:path}", SocketEndpoint(entrance, sockets)))  # not under uvicorn
+    describe_problems(app.openapi())  # which keeps what it made
     app.add_middleware(CrossOrigin, origins=origins)
     app.add_middleware(AnySlash)
     return app

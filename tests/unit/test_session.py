@@ -21,6 +21,8 @@ FRAMES = {
 class Words:
     """As much of a dialect as a session asks for: one word is one frame."""
 
+    is_binary = False
+
     def decode(self, frame, room_id):
         if frame in FRAMES:
             return FRAMES[frame]
@@ -49,6 +51,10 @@ def test_before_it_is_ready_a_session_takes_nothing_but_authenticate_and_ping(se
     assert session.receive("authenticate", 0.0) == FRAMES["authenticate"]
     assert session.receive("ping", 0.0) == FRAMES["ping"]
     assert session.receive("typing", 0.0) is None
+
+
+def test_a_frame_of_the_other_kind_ends_the_session(session):
+    assert session.receive(b"send", 0.0) == HangUp(CloseReason.BINARY)
 
 
 def test_the_tenth_malformed_frame_in_a_row_ends_the_session(session):

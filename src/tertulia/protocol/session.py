@@ -82,6 +82,8 @@ class Session:
         self.is_ready = False
 
     def receive(self, frame: str | bytes, now: float) -> Do:
+        if isinstance(frame, str) is self._dialect.is_binary:
+            return HangUp(CloseReason.BINARY)
         try:
             request = self._dialect.decode(frame, self._room_id)
         except Unreadable as unreadable:

@@ -1,0 +1,238 @@
+"""Drivers: one client for each dialect, in that dialect's own words, with one vocabulary for the tests.
+
+A driver hears frames into a list and waits for what a test asks of it; it never sleeps and hopes.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import msgspec
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+PATIENCE = 10.0
+"""Seconds after which what has not come is taken for lost. No test passes by waiting this long."""
+PASSWORD = "a long one, please"
+_refs = itertools.count(1)
+
+
+class Person:
+    """An account, and its token."""
+
+    def __init__(self, base: str, user: dict[str, Any], login: dict[str, Any]) -> None:
+        self.base, self.user, self.login = base, user, login
+
+    @property
+    def id(self) -> int:
+        return self.user["id"]
+
+    @property
+    def name(self) -> str:
+        return self.user["username"]
+
+    @property
+    def token(self) -> str:
+        return self.login["access_token"]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def socket_url(self, path: str) -> str:
+        return self.base.replace("http", "ws", 1) + path
+
+    async def ask(self, method: str, path: str, status: int | None = None, **more: Any) -> httpx2.Response:
+        """A REST call under /api/v1 in this person's name, which must be answered with *status* if that is given."""
+        async with httpx2.AsyncClient(base_url=self.base, headers=self.headers, timeout=PATIENCE) as http:
+            answer = await http.request(method, f"/api/v1{path}", **more)
+        assert status is None or answer.status_code == status, answer.text
+        return answer
+
+
+async def sign_up(base: str, name: str) -> Person:
+    async with httpx2.AsyncClient(base_url=base, timeout=PATIENCE) as http:
+        made = await http.post("/api/v1/auth/register", json={"username": name, "password": PASSWORD})
+        assert made.status_code in (201, 409), made.text
+        login = await http.post("/api/v1/auth/login", json={"username": name, "password": PASSWORD})
+        assert login.status_code == 200, login.text
+    return Person(base, login.json()["user"], login.json())
+
+
+class Client:
+    """A socket that remembers all it heard. Sub-classes know the words."""
+
+    dialect = ""
+
+    def __init__(self, person: Person, socket: ClientConnection) -> None:
+        self.person, self.socket = person, socket
+        self.heard: list[Any] = []
+        self._news = asyncio.Condition()
+        self._listener = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def open(cls, person: Person, room_id: int = 1, **options: Any) -> "Client":
+        raise NotImplementedError
+
+    async def say(self, text: str) -> None:
+        """Send a message to the room; its echo is proof that it was stored."""
+        raise NotImplementedError
+
+    def texts(self) -> list[str]:
+        """The messages heard live, in order."""
+        raise NotImplementedError
+
+    async def hear(self, text: str) -> None:
+        await self.until(lambda: text in self.texts(), f"{text!r}")
+
+    async def until(self, is_so: Callable[[], Any], what: str = "it") -> Any:
+        async def wait() -> Any:
+            async with self._news:
+                while not (found := is_so()):
+                    if self._listener.done():
+                        raise AssertionError(f"closed {self.closed} before {what} came; heard {self.heard[-5:]}")
+                    await self._news.wait()
+                return found
+
+        try:
+            return await asyncio.wait_for(wait(), PATIENCE)
+        except TimeoutError:
+            raise AssertionError(f"{what} never came; heard {self.heard[-5:]}") from None
+
+    @property
+    def closed(self) -> tuple[int | None, str | None]:
+        return self.socket.close_code, self.socket.close_reason
+
+    async def close(self) -> None:
+        await self.socket.close()
+        await self._listener
+
+    async def closes(self) -> tuple[int | None, str | None]:
+        """Wait until the server closes; the code and the reason."""
+        await asyncio.wait_for(self._listener, PATIENCE)
+        return self.closed
+
+    async def vanish(self) -> None:
+        """Be gone without a word."""
+        self.socket.transport.abort()
+        await self._listener
+
+    async def _listen(self) -> None:
+        try:
+            async for frame in self.socket:
+                async with self._news:
+                    self.heard += self.read(frame)
+                    self._news.notify_all()
+        except websockets.ConnectionClosed:
+            pass
+        async with self._news:
+            self._news.notify_all()
+
+    def read(self, frame: str | bytes) -> list[Any]:
+        return [json.loads(frame)]
+
+    async def send(self, frame: Any) -> None:
+        await self.socket.send(json.dumps(frame))
+
+
+class Cafe(Client):
+    dialect = "cafe"
+    subprotocols: list[Any] | None = None
+
+    @classmethod
+    async def connect(cls, person: Person, **options: Any) -> "Cafe":
+        url = person.socket_url(f"/api/v1/ws?token={person.token}")
+        socket = await websockets.connect(url, subprotocols=cls.subprotocols, max_size=None, **options)
+        return cls(person, socket)
+
+    @classmethod
+    async def open(cls, person: Person, room_id: int = 1, **options: Any) -> "Cafe":
+        client = await cls.connect(person, **options)
+        await client.join(room_id)
+        return client
+
+    async def join(self, room_id: int = 1, **data: Any) -> dict[str, Any]:
+        self.room_id = room_id
+        return await self.ask("join_room", room_id=room_id, **data)
+
+    async def ask(self, event: str, **data: Any) -> dict[str, Any]:
+        """Send with an id and give the ack's data; an error is an AssertionError that holds it."""
+        answer = await self.answer(event, **data)
+        assert answer["event"] != "error", answer
+        return answer["data"]
+
+    async def answer(self, event: str, **data: Any) -> dict[str, Any]:
+        ref = next(_refs)
+        await self.send({"event": event, "data": data, "id": ref})
+        return await self.until(lambda: next((f for f in self.heard if f.get("id") == ref), None), f"an answer to {event}")
+
+    async def say(self, text: str) -> None:
+        await self.send({"event": "send_message", "data": {"room_id": self.room_id, "message": text}})
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """The data of all events of these names, in order."""
+        return [frame["data"] for frame in self.heard if frame["event"] in names]
+
+    async def event(self, name: str, **fields: Any) -> dict[str, Any]:
+        """The first event of that name with these values in its data."""
+        found = lambda: next((d for d in self.events(name) if d.items() >= fields.items()), None)  # noqa: E731
+        return await self.until(found, f"{name} {fields}")
+
+    def texts(self) -> list[str]:
+        return [data["message"] for data in self.events("message_received")]
+
+
+class CafeV1(Cafe):
+    dialect = "cafe.v1"
+    subprotocols = ["tertulia.v1"]
+
+    def read(self, frame: str | bytes) -> list[Any]:
+        one = json.loads(frame)
+        return one if isinstance(one, list) else [one]
+
+
+class CafeMsgpack(Cafe):
+    dialect = "cafe.v1+msgpack"
+    subprotocols = ["tertulia.v1+msgpack"]
+
+    def read(self, frame: str | bytes) -> list[Any]:
+        assert isinstance(frame, bytes)
+        one = msgspec.msgpack.decode(frame)
+        return one if isinstance(one, list) else [one]
+
+    async def send(self, frame: Any) -> None:
+        await self.socket.send(msgspec.msgpack.encode(frame))
+
+
+class Simple(Client):
+    dialect = "simple"
+
+    @classmethod
+    async def connect(cls, person: Person, room_id: int = 1, **options: Any) -> "Simple":
+        url = person.socket_url(f"/api/v1/ws/{room_id}?token={person.token}")
+        return cls(person, await websockets.connect(url, max_size=None, **options))
+
+    @classmethod
+    async def open(cls, person: Person, room_id: int = 1, **options: Any) -> "Simple":
+        client = await cls.connect(person, room_id, **options)
+        await client.frame("messages_history")
+        return client
+
+    async def say(self, text: str) -> None:
+        await self.send({"type": "message", "content": text})
+
+    def frames(self, kind: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.heard if frame["type"] == kind]
+
+    async def frame(self, kind: str) -> dict[str, Any]:
+        """The first frame of that type."""
+        return (await self.until(lambda: self.frames(kind), kind))[0]
+
+    def texts(self) -> list[str]:
+        return [frame["data"]["content"] for frame in self.frames("message")]
+
+
+DRIVERS: list[type[Client]] = [Cafe, CafeV1, CafeMsgpack, Simple]
