@@ -9,6 +9,7 @@ from tertulia.domain import commands as c
 from tertulia.domain.errors import (
     AlreadyMember,
     Banned,
+    Forbidden,
     Invalid,
     LastOwner,
     Muted,
@@ -20,10 +21,13 @@ from tertulia.domain.errors import (
     TertuliaError,
 )
 from tertulia.domain.events import MemberAdded, MemberRemoved, MemberUpdated, RoomUpdated
-from tertulia.domain.ids import UserId
+from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor, Room
-from tertulia.domain.roles import LeaveReason, RoomRole, UserRole
+from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole, UserRole
 from tertulia.services.members import release
+from tertulia.store import Work
+from tertulia.store.members import add_member
+from tertulia.store.rooms import insert_room
 from tertulia.store.tables import users
 
 OWNER, MODERATOR, MEMBER = RoomRole.OWNER, RoomRole.MODERATOR, RoomRole.MEMBER
@@ -318,3 +322,47 @@ async def test_two_who_race_for_the_last_use_of_an_invite_do_not_both_come_in(sc
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(not isinstance(outcome, TertuliaError) for outcome in outcomes) == 1
     assert len(await members_of(scene, ana, room)) == 2
+
+
+async def of_kind(scene: Scene, kind: RoomKind, *people: Actor) -> Room:
+    """A room that a dialect would make for its conversations; the first of *people* owns it."""
+
+    def make(work: Work) -> RoomId:
+        new = Room(
+            id=RoomId(0), kind=kind, name="", is_private=True, created_at=work.now, updated_at=work.now, owner_id=None
+        )
+        room_id = insert_room(work, new)
+        for person in people:
+            role = OWNER if person is people[0] and kind is RoomKind.GROUP else MEMBER
+            add_member(work, room_id, person.user_id, person.username, role, people[0].user_id)
+        return room_id
+
+    room_id = await scene.store.write(make)
+    found: Room = await scene.do(people[0], c.GetRoom(room_id=room_id))
+    return found
+
+
+async def test_a_direct_room_keeps_its_two_members(scene: Scene) -> None:
+    ana, ben, eve = await scene.user("ana"), await scene.user("ben"), await scene.user("eve")
+    room = await of_kind(scene, RoomKind.DIRECT, ana, ben)
+    await scene.say(ben, room, "only for you")
+    await scene.refuses(Forbidden, ana, c.LeaveRoom(room_id=room.id))
+    for command in (
+        c.AddMember(room_id=room.id, user_id=eve.user_id),
+        c.RemoveMember(room_id=room.id, user_id=ben.user_id),
+        c.CreateInvite(room_id=room.id),
+        c.UpdateRoom(room_id=room.id, is_private=False),
+    ):
+        await scene.refuses(RoleTooLow, ana, command)
+    for command in (c.GetRoom(room_id=room.id), c.JoinRoom(room_id=room.id), c.EnterRoom(room_id=room.id)):
+        await scene.refuses(NoSuchRoom, eve, command)
+    assert (await scene.do(eve, c.ListRooms())).items == []
+
+
+async def test_a_group_is_by_invitation_only_and_never_public(scene: Scene) -> None:
+    ana, ben, eve = await scene.user("ana"), await scene.user("ben"), await scene.user("eve")
+    room = await of_kind(scene, RoomKind.GROUP, ana, ben)
+    await scene.refuses(Invalid, ana, c.UpdateRoom(room_id=room.id, is_private=False))
+    await scene.refuses(NoSuchRoom, eve, c.JoinRoom(room_id=room.id))
+    invite = await scene.do(ana, c.CreateInvite(room_id=room.id))
+    assert (await scene.do(eve, c.AcceptInvite(code=invite.code))).member_count == 3

@@ -107,7 +107,7 @@ class Members:
         muted_until = member.muted_until if wanted.muted_until is UNSET else wanted.muted_until
         if role is member.role and muted_until == member.muted_until:
             return member
-        self._need_right_to_change(standing, actor, member, role, is_muting=muted_until != member.muted_until)
+        _need_right_to_change(standing, actor, member, role, is_muting=muted_until != member.muted_until)
         if role is not RoomRole.OWNER:
             _need_another_owner(work, member)
         changed = stored.update_member(work, member, role, muted_until, actor.user_id)
@@ -126,7 +126,7 @@ class Members:
         policy.need_changing_members(standing.room)
         member = stored.find_member(work, command.room_id, command.user_id)
         if member is None:
-            return self._ban_a_stranger(command, actor, work)
+            return _ban_a_stranger(command, actor, work)
         mine = policy.rank(standing, actor)
         if mine <= member.role.rank and mine < RoomRole.OWNER.rank:
             raise RoleTooLow
@@ -170,22 +170,24 @@ class Members:
             stored.add_member(work, room_id, actor.user_id, actor.username, RoomRole.MEMBER, actor.user_id)
         return with_unread(work, policy.see_room(work, room_id, actor))
 
-    def _need_right_to_change(
-        self, standing: Standing, actor: Actor, member: Membership, role: RoomRole, *, is_muting: bool
-    ) -> None:
-        mine = policy.rank(standing, actor)
-        if role is not member.role and mine < RoomRole.OWNER.rank:
-            raise RoleTooLow
-        if is_muting and mine <= member.role.rank:
-            raise RoleTooLow("Only those below you can be muted")
 
-    def _ban_a_stranger(self, command: RemoveMember, actor: Actor, work: Work) -> None:
-        if not command.ban or stored.find_username(work, command.user_id) is None:
-            raise NoSuchUser("No such member in this room")
-        known = stored.find_ban(work, command.room_id, command.user_id)
-        muted_until = None if known is None else known.muted_until
-        ban = stored.Ban(kind=stored.Barrier.BANNED, muted_until=muted_until)
-        stored.put_ban(work, command.room_id, command.user_id, ban, actor.user_id)
+def _need_right_to_change(
+    standing: Standing, actor: Actor, member: Membership, role: RoomRole, *, is_muting: bool
+) -> None:
+    mine = policy.rank(standing, actor)
+    if role is not member.role and mine < RoomRole.OWNER.rank:
+        raise RoleTooLow
+    if is_muting and mine <= member.role.rank:
+        raise RoleTooLow("Only those below you can be muted")
+
+
+def _ban_a_stranger(command: RemoveMember, actor: Actor, work: Work) -> None:
+    if not command.ban or stored.find_username(work, command.user_id) is None:
+        raise NoSuchUser("No such member in this room")
+    known = stored.find_ban(work, command.room_id, command.user_id)
+    muted_until = None if known is None else known.muted_until
+    ban = stored.Ban(kind=stored.Barrier.BANNED, muted_until=muted_until)
+    stored.put_ban(work, command.room_id, command.user_id, ban, actor.user_id)
 
 
 def _checked(command: UpdateMember, work: Work) -> UpdateMember:
