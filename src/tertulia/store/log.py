@@ -10,26 +10,32 @@ from tertulia.domain.commands import LogPage
 from tertulia.domain.errors import NoSuchRoom
 from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent
 from tertulia.domain.ids import MessageId, RoomId, Seq
-from tertulia.store.tables import room_log, rooms
+from tertulia.store.tables import room_log
 from tertulia.store.work import Reader, Work, decode_payload, encode_payload
 
 LogPart = tuple[list[DurableEvent], Seq]
 """Events in order, and the head of the log, which was read before them: they may go past it, never fall short."""
 
 _COLUMNS = (room_log.c.payload, room_log.c.room_id, room_log.c.seq, room_log.c.message_id)
+# Lists of rooms may be long, so each goes as one value.
+_HEADS = {
+    "sqlite": text("SELECT id, last_seq FROM rooms WHERE id IN (SELECT value FROM json_each(:ids))"),
+    "postgresql": text("SELECT id, last_seq FROM rooms WHERE id = ANY (CAST(:ids AS bigint[]))"),
+}
 _AFTER_EACH = text(
     "SELECT l.payload, l.room_id, l.seq, l.message_id"
     " FROM unnest(CAST(:rooms AS bigint[]), CAST(:after AS bigint[])) q (room_id, after)"
     " JOIN LATERAL (SELECT payload, room_id, seq, message_id FROM room_log"
     " WHERE room_id = q.room_id AND seq > q.after ORDER BY seq LIMIT :limit) l ON true"
 )
+_AFTER = "SELECT payload, room_id, seq, message_id FROM room_log WHERE room_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 
 
 def heads(reader: Reader, room_ids: Sequence[RoomId]) -> dict[RoomId, Seq]:
     """Of those rooms that exist, archived ones too: their logs have an end as well."""
-    if not room_ids:
-        return {}
-    rows = reader.sql.execute(select(rooms.c.id, rooms.c.last_seq).where(rooms.c.id.in_(room_ids)))
+    dialect = reader.sql.dialect.name
+    ids = list(room_ids) if dialect == "postgresql" else msgspec.json.encode(room_ids).decode()
+    rows = reader.sql.execute(_HEADS[dialect], {"ids": ids})
     return {RoomId(room_id): Seq(seq) for room_id, seq in rows}
 
 
@@ -38,7 +44,8 @@ def read_log(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -
     found: dict[RoomId, LogPart] = {
         room_id: ([], head) for room_id, head in heads(reader, [room_id for room_id, _ in wanted]).items()
     }
-    for row in _rows_after(reader, wanted, limit):
+    behind = [(room_id, after) for room_id, after in wanted if room_id in found and after < found[room_id][1]]
+    for row in _rows_after(reader, behind, limit) if behind else ():
         found[row.room_id][0].append(_event(row))
     return found
 
@@ -76,6 +83,5 @@ def _rows_after(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int
         return list(reader.sql.execute(_AFTER_EACH, values).all())
     rows: list[Any] = []
     for room_id, after in wanted:
-        place = (room_log.c.room_id == room_id) & (room_log.c.seq > after)
-        rows += reader.sql.execute(select(*_COLUMNS).where(place).order_by(room_log.c.seq).limit(limit)).all()
+        rows += reader.sql.exec_driver_sql(_AFTER, (room_id, after, limit)).all()
     return rows

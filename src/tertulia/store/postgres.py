@@ -246,7 +246,7 @@ class PostgresEngine:
                 async with self._readers.connect() as connection:
                     return await connection.run_sync(run)
             except Exception as error:
-                if not is_passing(error):
+                if not is_passing(error) or isinstance(cause_of(error), asyncpg.ReadOnlySQLTransactionError):
                     raise
                 if is_last:
                     raise Unavailable from error
@@ -314,7 +314,7 @@ class PostgresEngine:
                 if loop.time() > deadline:
                     self._is_down = True
                     raise Down from error
-                await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311 (no secret)
+                await asyncio.sleep(random.uniform(0.05, 0.2))
 
     async def _connected(self) -> Session:
         if self._session is None or self._session.raw.is_closed():

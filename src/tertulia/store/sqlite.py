@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 READERS = 4
 BUSY_SECONDS = 2.0
+CHECKPOINT_PAGES = 4000
 _ENGINE_FAILURES = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -62,15 +63,20 @@ def engine_failure(error: BaseException) -> sqlite3.Error | None:
 class Session:
     """One connection, to be used by one thread: raw for what is hot, and SQLAlchemy's view of the same one."""
 
-    def __init__(self, path: Path, synchronous: str) -> None:
+    def __init__(self, path: Path, synchronous: str, *, may_write: bool) -> None:
         uri = f"{path.absolute().as_uri()}?mode=rw"
         self._path = path
         self.raw = sqlite3.connect(
             uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False, cached_statements=256
         )
         try:
-            for pragma in (f"synchronous={synchronous}", "foreign_keys=ON", "wal_autocheckpoint=4000"):
-                self.raw.execute(f"PRAGMA {pragma}")
+            for name, value in {
+                "synchronous": synchronous,
+                "foreign_keys": "ON",
+                "wal_autocheckpoint": CHECKPOINT_PAGES,
+                "query_only": "OFF" if may_write else "ON",
+            }.items():
+                self.raw.execute(f"PRAGMA {name}={value}")
             self._file = self._file_now()
         except BaseException:
             self.raw.close()
@@ -146,7 +152,8 @@ class SqliteEngine:
         try:
             return await self._loop.run_in_executor(self._readers, self._read, query)
         except (sqlite3.Error, DBAPIError) as error:
-            if engine_failure(error) is None:
+            cause = engine_failure(error)
+            if cause is None or cause.sqlite_errorcode == sqlite3.SQLITE_READONLY:  # a reader that writes is a bug
                 raise
             raise Unavailable from error
 
@@ -167,7 +174,7 @@ class SqliteEngine:
     def _reading_session(self) -> Session:
         session: Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = self._open()
+            session = self._local.session = self._open(may_write=False)
         return session
 
     # ---- writing
@@ -194,7 +201,7 @@ class SqliteEngine:
     def _settle(self, session: Session | None, jobs: Sequence[Job]) -> Session | None:
         """Commits *jobs*, or what of them can be, and hands the outcome to the loop. Gives the session to go on with."""
         try:
-            session = session or self._open()
+            session = session or self._open(may_write=True)
             settled = self._commit(session, jobs)
         except Exception as error:  # noqa: BLE001 (poison: whatever it is, it is its own job's)
             if session is not None:
@@ -249,8 +256,8 @@ class SqliteEngine:
     def _publish(self, committed: Committed) -> None:
         self.on_commit(committed)
 
-    def _open(self) -> Session:
-        session = Session(self._path, self._synchronous)
+    def _open(self, *, may_write: bool) -> Session:
+        session = Session(self._path, self._synchronous, may_write=may_write)
         found = session.raw.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
         if found is None or found[0] != self.epoch:
             session.close()
