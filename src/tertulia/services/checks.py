@@ -72,4 +72,5 @@ def _is_plain(value: Any, depth: int) -> bool:
             return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
         case dict():
             return depth > 0 and all(_is_plain(item, depth - 1) for item in value.values())
-    return False
+        case _:
+            return False
