@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
@@ -10,7 +11,6 @@ from typing import Protocol
 from tertulia.domain.errors import TertuliaError
 from tertulia.domain.events import DurableEvent
 from tertulia.domain.ids import RoomId, Seq
-from tertulia.fanout.chance import between
 from tertulia.fanout.connection import Page, Standing, Subscription
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.fan import Fan, ends
@@ -191,7 +191,7 @@ class CatchUp:
                     for place, subscriptions in askers.items():
                         self._wanted.setdefault(place, []).extend(subscriptions)
                     failures += 1
-                    await asyncio.sleep(between(0.5, 1.5) * min(2.0, 0.1 * 2.0 ** min(failures, 8)))
+                    await asyncio.sleep(random.uniform(0.5, 1.5) * min(2.0, 0.1 * 2.0 ** min(failures, 8)))
                     continue
                 failures = 0
                 for place, subscriptions in askers.items():
@@ -221,13 +221,26 @@ class CatchUp:
         if len(self._pages) > KEPT:
             self._pages.popitem(last=False)
         for subscription in subscriptions:
-            if subscription.standing is not Standing.READING or _place(subscription) != place:
-                continue
-            if page.after(subscription.position) or self._fans[place[0]].feed.take(subscription.position) is not None:
-                subscription.page = page
-                self.ready(subscription)
-            else:
+            if _is_reading(subscription, place) and not self._use(subscription, page):
                 self._give_up(subscription)
+        fan = self._fans.get(place[0])
+        is_clean = fan is not None and fan.feed.purged == page.purged
+        for subscription in self._wanted.pop(place, ()):  # came while it was read: perhaps after something newer
+            if _is_reading(subscription, place) and not (is_clean and self._use(subscription, page)):
+                self._wanted.setdefault(place, []).append(subscription)
+
+    def _use(self, subscription: Subscription, page: Page) -> bool:
+        """False: neither *page* nor the ring has what comes next."""
+        position = subscription.position
+        if not page.after(position) and self._fans[subscription.room_id].feed.take(position) is None:
+            return False
+        subscription.page = page
+        self.ready(subscription)
+        return True
+
+
+def _is_reading(subscription: Subscription, place: Place) -> bool:
+    return subscription.standing is Standing.READING and _place(subscription) == place
 
 
 def _place(subscription: Subscription) -> Place:

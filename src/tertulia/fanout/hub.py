@@ -1,6 +1,7 @@
 """The hub: who hears what. Every commit and every word of another node comes in here, and goes out as frames."""
 
 import asyncio
+import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any
@@ -19,7 +20,6 @@ from tertulia.domain.events import (
 from tertulia.domain.ids import RoomId, Seq, UserId
 from tertulia.fanout.backplane import AnyWord, Backplane, Happened, Heads, Passed, Told
 from tertulia.fanout.catchup import CatchUp, LogReader
-from tertulia.fanout.chance import between
 from tertulia.fanout.connection import Connection, Standing, Subscription
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.fan import Fan
@@ -173,7 +173,7 @@ class Hub:
     def drain(self, retry_spread: float) -> None:
         """The node restarts: everybody out, each told to come back at a time of their own within *retry_spread*."""
         for connection in list(self._connections):
-            self.hang_up(connection, CloseReason.RESTARTING, between(0.0, retry_spread))
+            self.hang_up(connection, CloseReason.RESTARTING, random.uniform(0.0, retry_spread))
 
     def pause(self, connection: Connection) -> None:
         """Its socket takes no more: from where it is now, it is behind."""

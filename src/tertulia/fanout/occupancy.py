@@ -29,7 +29,7 @@ class _Present:
     def __init__(self, username: str, x: float | None, y: float | None) -> None:
         self.username, self.x, self.y = username, x, y
         self.sockets = 0
-        self.nodes: set[str] = set()
+        self.nodes: frozenset[str] = frozenset()
 
 
 class _Peer:
@@ -154,7 +154,7 @@ class Occupancy:
         match word:
             case Arrived():
                 peer.present.add((word.room_id, word.user_id))
-                self._put(word.room_id, word.user_id, word.username, word.x, word.y).nodes.add(node)
+                self._put(word.room_id, word.user_id, word.username, word.x, word.y).nodes |= {node}
             case Departed():
                 peer.present.discard((word.room_id, word.user_id))
                 self._gone_from(node, word.room_id, word.user_id, word.reason)
@@ -171,7 +171,7 @@ class Occupancy:
         for room_id, user_id in before - peer.present:
             self._gone_from(node, room_id, user_id, "disconnected")
         for room_id, user_id, username, x, y in word.present:
-            self._put(room_id, user_id, username, x, y).nodes.add(node)
+            self._put(room_id, user_id, username, x, y).nodes |= {node}
 
     def _put(self, room_id: RoomId, user_id: UserId, username: str, x: float | None, y: float | None) -> _Present:
         room = self._rooms.setdefault(room_id, {})
@@ -187,7 +187,7 @@ class Occupancy:
     def _gone_from(self, node: str, room_id: RoomId, user_id: UserId, reason: str) -> None:
         one = self._rooms.get(room_id, {}).get(user_id)
         if one is not None:
-            one.nodes.discard(node)
+            one.nodes -= {node}
             self._drop_if_gone(room_id, user_id, one, reason)
 
     def _drop_if_gone(self, room_id: RoomId, user_id: UserId, one: _Present, reason: str) -> None:

@@ -6,6 +6,7 @@ of that is used: no retries, an own loop that builds everything anew, and an own
 
 import asyncio
 import logging
+import random
 import secrets
 from collections import deque
 from collections.abc import Iterable
@@ -21,7 +22,6 @@ from redis.backoff import NoBackoff
 
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.fanout.backplane import AnyWord, Happened, Heads, Hear, Look, decoder, encoder
-from tertulia.fanout.chance import between
 
 SILENCE = 4.0
 """Seconds without a word from the server, not even an answer to a PING, after which it is given up."""
@@ -36,7 +36,7 @@ log = logging.getLogger("tertulia.backplane")
 class RedisBackplane:
     """A doorbell that may fail at any time, and then is rebuilt. See `Backplane` for what it promises."""
 
-    def __init__(self, url: str, *, prefix: str = "tertulia") -> None:
+    def __init__(self, url: str, *, prefix: str = "tertulia", silence: float = SILENCE) -> None:
         """*prefix*: of all channels; installations that share a server need one each."""
         self.node = secrets.token_hex(4)
         self.is_up = False
@@ -47,7 +47,7 @@ class RedisBackplane:
         """Words of nodes of another version."""
         self.rebuilt = 0
         """Times that the link was lost."""
-        self._url = url
+        self._url, self._silence = url, silence
         self._me = self.node.encode()
         self._all = f"{prefix}:all".encode()
         self._room = f"{prefix}:room:".encode()
@@ -71,9 +71,7 @@ class RedisBackplane:
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._all_said.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(*self._tasks)
         self.is_up = False
 
     def follow(self, room_id: RoomId) -> None:
@@ -116,7 +114,7 @@ class RedisBackplane:
                 log.debug("publishing failed: %r", error)
             finally:
                 await _close(redis)
-            await asyncio.sleep(between(0.1, 0.4))
+            await asyncio.sleep(random.uniform(0.1, 0.4))
 
     async def _say(self, redis: Redis) -> None:
         """The next words, in one round trip. What was under way when that fails is lost."""
@@ -158,20 +156,19 @@ class RedisBackplane:
                     self.is_up = False
                 self._look(None)
                 if subscriber is not None:
-                    subscriber.cancel()
-                    await asyncio.gather(subscriber, return_exceptions=True)
+                    await _end(subscriber)
                 await _close(pubsub)
                 await _close(redis)
-            await asyncio.sleep(between(0.1, 0.4))
+            await asyncio.sleep(random.uniform(0.1, 0.4))
 
     async def _listen(self, pubsub: PubSub, subscriber: "asyncio.Task[None]") -> None:
         heard_at = monotonic()
         while True:
-            message = await pubsub.get_message(timeout=1.0)
+            message = await pubsub.get_message(timeout=self._silence / 4)
             if subscriber.done():
                 subscriber.result()  # its error is ours
             if message is None:
-                if monotonic() - heard_at > SILENCE:
+                if monotonic() - heard_at > self._silence:
                     raise TimeoutError("the server says nothing")
                 await pubsub.ping()
                 continue
@@ -223,6 +220,16 @@ class RedisBackplane:
         return Redis.from_url(
             self._url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=1, socket_keepalive=True, **options
         )
+
+
+async def _end(*tasks: "asyncio.Task[None]") -> None:
+    """Cancelled until they have ended: redis-py 8.1 may swallow a cancellation while it connects."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.2)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _close(client: Redis | PubSub) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from time import monotonic
@@ -9,7 +10,6 @@ from time import monotonic
 from tertulia.domain.errors import TertuliaError
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.fanout.catchup import LogReader
-from tertulia.fanout.chance import between
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.fan import Fan
 
@@ -80,7 +80,7 @@ class Watch:
             next_at = min(next_at, monotonic() + self._interval())
             if monotonic() >= next_at:
                 self._rooms.update(self._fans)
-                next_at = monotonic() + self._interval() * between(0.8, 1.2)
+                next_at = monotonic() + self._interval() * random.uniform(0.8, 1.2)
             self._asked.clear()  # before looking: else what is asked meanwhile would be forgotten
             rooms, self._rooms = self._rooms, set()
             if not await self._look_at([room_id for room_id in rooms if room_id in self._fans]):
