@@ -38,12 +38,13 @@ _NONCES = """
     SELECT json_group_array(json_array(l.room_id, l.user_id, l.nonce, l.digest, l.message_id, l.seq, l.created_at))
     FROM json_each(?) j JOIN room_log l ON l.room_id = json_extract(j.value, '$[0]')
     AND l.user_id = json_extract(j.value, '$[1]') AND l.nonce = json_extract(j.value, '$[2]')"""
+# OR ROLLBACK: a clash ends the whole transaction, so that SQLite keeps no journal of each statement to undo it alone.
 _LOG = (
-    "INSERT INTO room_log (room_id, seq, type, user_id, message_id, nonce, digest, payload, created_at) VALUES ",
+    "INSERT OR ROLLBACK INTO room_log (room_id, seq, type, user_id, message_id, nonce, digest, payload, created_at) VALUES ",
     "(?, ?, 'message_sent', ?, ?, ?, ?, ?, ?)",
 )
 _MESSAGES = (
-    "INSERT INTO messages (id, room_id, seq, user_id, content, kind, reply_to, created_at) VALUES ",
+    "INSERT OR ROLLBACK INTO messages (id, room_id, seq, user_id, content, kind, reply_to, created_at) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _CHUNKS = (64, 16, 4, 1)  # rows at a time: few enough statements for all of them to stay prepared
@@ -68,7 +69,7 @@ class Plan(Struct):
 
 
 class NonceSeen(Exception):
-    """A nonce of the run is in the log already: roll back, and apply it again with care."""
+    """A nonce of the run is in the log already, and all is rolled back: apply the batch again with care."""
 
 
 def apply_posts(
