@@ -166,7 +166,7 @@ def running(
     with log.open("ab") as output:
         process = subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), *command],
-            env={**os.environ, "PYTHONPATH": str(HERE.parent), **(environment or {})},
+            env={**os.environ, "PYTHONPATH": f"{HERE.parent}:{HERE.parent / 'src'}", **(environment or {})},
             cwd=folder,  # where no .env lies
             stdout=output,
             stderr=output,
