@@ -21,7 +21,7 @@ from tertulia.domain.events import (
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.domain.models import Access, Actor
 from tertulia.domain.roles import LeaveReason, RoomRole, UserRole
-from tertulia.fanout import Connection, Hub, LocalBackplane
+from tertulia.fanout import Connection, Hub, LocalBackplane, Pacing
 from tertulia.protocol.frames import close_frame, text_frame
 from tertulia.store import Committed
 
@@ -224,7 +224,8 @@ class World:
 
     def __init__(self, log=None, backplane=None, **settings):
         self.log = log or MemoryLog()
-        self.hub = Hub(log=self.log, backplane=backplane or LocalBackplane(), **settings)
+        pacing = Pacing(**{name: settings.pop(name) for name in Pacing.__struct_fields__ if name in settings})
+        self.hub = Hub(log=self.log, backplane=backplane or LocalBackplane(), pacing=pacing, **settings)
 
     def client(self, user_id, **options):
         return Client(self.hub, user_id, **options)

@@ -160,9 +160,9 @@ async def test_a_doubled_publish_is_heard_once(world):
     ana = world.client(1)
     ana.enter()
     event = world.say()
-    world.hub._feed(ROOM, [event])
+    world.hub._rooms.feed(ROOM, [event])
     await turns()
-    world.hub._feed(ROOM, [event])
+    world.hub._rooms.feed(ROOM, [event])
     await turns()
     assert ana.seqs() == [1]
     assert world.hub.counters.doubled == 2

@@ -29,7 +29,7 @@ def clock():
 
 @pytest.fixture
 async def world(clock):
-    world = World(clock=clock, heartbeat_interval=2.0, slow_consumer_timeout=10.0, sockets_per_user=3, feed_linger=0.0)
+    world = World(clock=clock, heartbeat_interval=2.0, slow_consumer_timeout=10.0, sockets_per_user=3, linger=0.0)
     await world.hub.start()
     yield world
     await world.hub.stop()

@@ -6,5 +6,6 @@ from tertulia.fanout.connection import Connection
 from tertulia.fanout.hub import Hub
 from tertulia.fanout.local import LocalBackplane
 from tertulia.fanout.redis import RedisBackplane
+from tertulia.fanout.rooms import Pacing
 
-__all__ = ["Backplane", "Connection", "Hub", "LocalBackplane", "LogReader", "RedisBackplane"]
+__all__ = ["Backplane", "Connection", "Hub", "LocalBackplane", "LogReader", "Pacing", "RedisBackplane"]

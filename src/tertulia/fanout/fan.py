@@ -1,13 +1,12 @@
 """The fan: one room on one node, its feed and all who hear it. Writes without an await, a task or a queue per socket."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
 
 from tertulia.domain.events import DurableEvent, EphemeralEvent, MemberRemoved, RoomDeleted
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.fanout.connection import Connection, Standing, Subscription
+from tertulia.fanout.connection import Standing, Subscription
 from tertulia.fanout.counters import Counters
-from tertulia.fanout.feed import Entry, Feed
+from tertulia.fanout.feed import Entry, Feed, Framed
 from tertulia.protocol.dialect import Dialect
 
 Write = Callable[[bytes], None]
@@ -49,11 +48,14 @@ class Group:
         return self._copies
 
 
-class Passing(NamedTuple):
+class Passing(Framed):
     """An ephemeral event on its way out, to all but *skip*."""
 
-    event: EphemeralEvent
-    skip: Collection[Subscription]
+    __slots__ = ("skip",)
+
+    def __init__(self, event: EphemeralEvent, skip: Collection[Subscription]) -> None:
+        super().__init__(event)
+        self.skip = skip
 
 
 class Fan:
@@ -156,7 +158,7 @@ class Fan:
         for group in self.groups.values():
             dialect = group.dialect
             frames = [entry.frame(dialect) for entry in entries]
-            frames += [dialect.encode(event, False) or b"" for event, _ in passing]
+            frames += [one.frame(dialect) for one in passing]
             plan.append((*group.copies(), b"".join(frames)))
         for order, writes, data in plan:
             self._counters.deliveries += len(writes) * len(entries)
@@ -174,14 +176,13 @@ class Fan:
         odd: set[Subscription] = set()
         for author in {entry.author for entry in entries if entry.author is not None}:
             odd.update(self._subscriptions_of(self, author))
-        for _, skip in passing:
-            odd.update(skip)
-        return {one: self._own(one, entries, passing) for one in odd if one.standing is Standing.LIVE}
+        for one in passing:
+            odd.update(one.skip)
+        return {who: self._own(who, entries, passing) for who in odd if who.standing is Standing.LIVE}
 
     @staticmethod
-    def _own(one: Subscription, entries: Sequence[Entry], passing: Sequence[Passing]) -> bytes:
-        connection: Connection = one.connection
-        dialect, user_id = connection.dialect, connection.user_id
+    def _own(who: Subscription, entries: Sequence[Entry], passing: Sequence[Passing]) -> bytes:
+        dialect, user_id = who.connection.dialect, who.connection.user_id
         frames = [entry.frame_for(user_id, dialect) for entry in entries]
-        frames += [dialect.encode(event, False) or b"" for event, skip in passing if one not in skip]
+        frames += [one.frame(dialect) for one in passing if who not in one.skip]
         return b"".join(frames)

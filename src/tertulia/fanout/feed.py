@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from tertulia.domain.events import DurableEvent, MessageDeleted, MessageEdited, MessageSent
+from tertulia.domain.events import DurableEvent, Event, MessageDeleted, MessageEdited, MessageSent
 from tertulia.domain.ids import MessageId, Seq, UserId
 from tertulia.fanout.counters import Counters
 from tertulia.protocol.dialect import Dialect
@@ -18,19 +18,14 @@ WEIGHT = 256
 """Bytes that an event is taken to weigh besides its text."""
 
 
-class Entry:
-    """An event in a ring or in a page of the log, with its frames: each is built when it is first asked for."""
+class Framed:
+    """An event with its frames: each is built when it is first asked for."""
 
-    __slots__ = ("author", "event", "frames", "seq")
+    __slots__ = ("event", "frames")
 
-    def __init__(self, event: DurableEvent) -> None:
+    def __init__(self, event: Event) -> None:
         self.event = event
-        self.seq = event.seq
         self.frames: dict[str, bytes] = {}
-        self.author: UserId | None = None
-        """Who sees more of it than the others do."""
-        if type(event) is MessageSent and event.nonce is not None:
-            self.author = event.user_id
 
     def frame(self, dialect: Dialect) -> bytes:
         """As everybody else gets it; empty if *dialect* has no word for it."""
@@ -38,6 +33,21 @@ class Entry:
         if frame is None:
             frame = self.frames[dialect.name] = dialect.encode(self.event, False) or b""
         return frame
+
+
+class Entry(Framed):
+    """An event in a ring, or in a page of the log."""
+
+    __slots__ = ("author", "seq")
+    event: DurableEvent
+
+    def __init__(self, event: DurableEvent) -> None:
+        super().__init__(event)
+        self.seq = event.seq
+        self.author: UserId | None = None
+        """Who sees more of it than the others do."""
+        if type(event) is MessageSent and event.nonce is not None:
+            self.author = event.user_id
 
     def frame_for(self, user_id: UserId, dialect: Dialect) -> bytes:
         if self.author == user_id:
