@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -47,6 +46,7 @@ _MESSAGES = (
     "INSERT OR ROLLBACK INTO messages (id, room_id, seq, user_id, content, kind, reply_to, created_at) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?)",
 )
+_VALUES = 8  # in a row of either
 _CHUNKS = (64, 16, 4, 1)  # rows at a time: few enough statements for all of them to stay prepared
 _HEADS = "UPDATE rooms SET last_seq = ? WHERE id = ?"
 
@@ -61,8 +61,10 @@ class Plan(Struct):
     """What a run comes to: an outcome for each post, and what there is to write and to tell."""
 
     outcomes: list[Outcome] = []
-    log: list[tuple[Any, ...]] = []
-    messages: list[tuple[Any, ...]] = []
+    log: list[Any] = []
+    """Eight values a row, one row after another: nothing that the garbage collector has to look at."""
+    messages: list[Any] = []
+    """Also eight."""
     events: list[DurableEvent] = []
     heads: dict[int, int] = {}
     has_refused_a_nonce: bool = False
@@ -135,8 +137,8 @@ class Scene:
                 continue
             seq = heads[room_id] = heads[room_id] + 1
             payload = _encode(post.sent(now)).decode()
-            log.append((room_id, seq, user_id, next_id, nonce, post.digest, payload, stamp))
-            messages.append((next_id, room_id, seq, user_id, post.content, post.kind, post.reply_to, stamp))
+            log += (room_id, seq, user_id, next_id, nonce, post.digest, payload, stamp)
+            messages += (next_id, room_id, seq, user_id, post.content, post.kind, post.reply_to, stamp)
             events.append(post.sent(now, room_id, seq, next_id))
             outcomes.append(SendResult(next_id, seq, now))  # type: ignore[arg-type]
             if nonce is not None:
@@ -170,13 +172,13 @@ def _write(db: sqlite3.Connection, plan: Plan) -> None:
         return
     _insert(db, _LOG, plan.log)
     _insert(db, _MESSAGES, plan.messages)
-    changed = {row[0] for row in plan.log}
+    changed = set(plan.log[::_VALUES])
     db.executemany(_HEADS, [(plan.heads[room_id], room_id) for room_id in changed])
 
 
-def _insert(db: sqlite3.Connection, statement: tuple[str, str], rows: list[tuple[Any, ...]]) -> None:
-    for start, size in _chunks(len(rows)):
-        db.execute(_prepared(statement, size), list(chain.from_iterable(rows[start : start + size])))
+def _insert(db: sqlite3.Connection, statement: tuple[str, str], values: list[Any]) -> None:
+    for start, size in _chunks(len(values) // _VALUES):
+        db.execute(_prepared(statement, size), values[start * _VALUES : (start + size) * _VALUES])
 
 
 def _chunks(count: int) -> Iterator[tuple[int, int]]:

@@ -1,15 +1,16 @@
 """Alembic's entry: runs migrations over the connection it is given, or, for developers, against a scratch database."""
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import BigInteger, Connection, create_engine
 
 from tertulia.store.tables import Json, Moment, metadata
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:
     """Our own types by their names."""
     if kind != "type":
         return False
