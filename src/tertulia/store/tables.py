@@ -207,12 +207,27 @@ room_log = Table(
     Column("payload", Text, nullable=False),  # the event as JSON, without room_id, seq and message_id
     Column("created_at", Moment, nullable=False),
     # The nonce first: nonces that clients make in the order of time stay together, and a batch changes few pages.
-    Index("uq_room_log_nonce", "nonce", "user_id", "room_id", unique=True,
-          sqlite_where=text("nonce IS NOT NULL"), postgresql_where=text("nonce IS NOT NULL")),
-    Index("ix_room_log_edits", "message_id",  # what a deletion has to blank, at no cost for sending
-          sqlite_where=text("type = 'message_edited'"), postgresql_where=text("type = 'message_edited'")),
-    Index("ix_room_log_deletions", "message_id",
-          sqlite_where=text("type = 'message_deleted'"), postgresql_where=text("type = 'message_deleted'")),
+    Index(
+        "uq_room_log_nonce",
+        "nonce",
+        "user_id",
+        "room_id",
+        unique=True,
+        sqlite_where=text("nonce IS NOT NULL"),
+        postgresql_where=text("nonce IS NOT NULL"),
+    ),
+    Index(
+        "ix_room_log_edits",
+        "message_id",  # what a deletion has to blank, at no cost for sending
+        sqlite_where=text("type = 'message_edited'"),
+        postgresql_where=text("type = 'message_edited'"),
+    ),
+    Index(
+        "ix_room_log_deletions",
+        "message_id",
+        sqlite_where=text("type = 'message_deleted'"),
+        postgresql_where=text("type = 'message_deleted'"),
+    ),
     sqlite_with_rowid=False,  # one tree instead of two, in the order it is read
 )
 
