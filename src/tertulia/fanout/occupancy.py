@@ -20,6 +20,9 @@ SILENCE = 7.0
 BETWEEN_ANSWERS = 1.0
 """Seconds between two tellings, or two askings, of the whole."""
 
+NOWHERE: frozenset[str] = frozenset()
+"""One for all who are on no other node, which is nearly everybody."""
+
 
 class _Present:
     """A user in a room: *sockets* on this node, and the other *nodes* where they are too."""
@@ -29,7 +32,7 @@ class _Present:
     def __init__(self, username: str, x: float | None, y: float | None) -> None:
         self.username, self.x, self.y = username, x, y
         self.sockets = 0
-        self.nodes: frozenset[str] = frozenset()
+        self.nodes = NOWHERE
 
 
 class _Peer:
