@@ -1,7 +1,6 @@
 """The composition root: the only module that builds things out of things, and names a concrete dialect."""
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +19,6 @@ from tertulia.dialects.cafe import cafe_dialects
 from tertulia.dialects.cafe.rest import router as cafe_router
 from tertulia.dialects.simple import SimpleDialect
 from tertulia.domain.clock import utc_now
-from tertulia.domain.events import Notice, SessionsEnded
 from tertulia.fanout import Hub, LocalBackplane, RedisBackplane
 from tertulia.protocol.dialect import Dialect, Limits
 from tertulia.protocol.door import describe_problems
@@ -36,23 +34,21 @@ from tertulia.services.people import People
 from tertulia.services.rooms import Rooms
 from tertulia.services.starter import open_starter_cafe
 from tertulia.services.tokens import Tokens
-from tertulia.settings import Settings
+from tertulia.settings import Settings, load
 from tertulia.store import Store
 from tertulia.transport import pages, problems
 from tertulia.transport.door import HttpDoor
 from tertulia.transport.echo import UNLIMITED_MESSAGE, EchoReceiver
 from tertulia.transport.edge import AnySlash, CrossOrigin, Origins
 from tertulia.transport.entrance import Endpoint, Entrance, Plain
+from tertulia.transport.logs import RequestId
 from tertulia.transport.monitoring import Gauges, Node
 from tertulia.transport.monitoring import router as monitoring
+from tertulia.transport.revocation import Revocation
 from tertulia.transport.session import Lobby
 from tertulia.transport.sockets import HttpProtocol, SocketEndpoint, SocketLimits, Sockets, WebSocket
 
-REVOCATIONS_EVERY = 2.0
-"""Seconds between two looks at the store for logins that other nodes have ended: repairs a notice that was lost."""
-
 DESCRIPTION = "People talking in real time. The sockets are described at `/api/v1/chat/websocket-info`."
-log = logging.getLogger("tertulia")
 
 
 class Parts(Struct, frozen=True):
@@ -91,7 +87,13 @@ def build(settings: Settings) -> Parts:
         slow_consumer_timeout=settings.slow_consumer_timeout,
         sockets_per_user=settings.sockets_per_user,
     )
-    return Parts(store, hub, Executor(store, table, messages), Authenticator(store, tokens), accounts)
+    return Parts(
+        store,
+        hub,
+        Executor(store, table, messages, max_page=settings.page_size),
+        Authenticator(store, tokens),
+        accounts,
+    )
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -132,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
     describe_problems(app.openapi())  # which keeps what it made
     app.add_middleware(CrossOrigin, origins=origins)
     app.add_middleware(AnySlash)
+    app.add_middleware(RequestId)
     return app
 
 
@@ -160,13 +163,14 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     """The node lives while this is entered."""
     store, hub = parts.store, parts.hub
     store.on_commit = hub.publish
-    hub.on_notice = partial(on_notice, parts)
+    revocation = Revocation(parts.authenticator, hub, utc_now)
+    hub.on_notice = revocation.heed
     await store.start(migrate=settings.migrate_on_start)
     try:
         if settings.starter_room:
             await open_starter_cafe(store)
         await hub.start()
-        watch = asyncio.create_task(watch_revocations(parts))
+        watch = asyncio.create_task(revocation.watch())
         try:
             yield
         finally:
@@ -174,30 +178,6 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
             await hub.stop()
     finally:
         await store.stop()
-
-
-def on_notice(parts: Parts, notice: Notice) -> None:
-    """What concerns this node itself: logins that ended, users who changed."""
-    parts.authenticator.forget(notice)
-    if isinstance(notice, SessionsEnded):
-        parts.hub.end_sessions(notice.session_ids)
-
-
-async def watch_revocations(parts: Parts) -> None:
-    """A notice over the backplane may be lost; the store knows."""
-    since = utc_now()
-    while True:
-        await asyncio.sleep(REVOCATIONS_EVERY)
-        asked = utc_now()
-        try:
-            # Twice the interval: another node's clock, and its commit, may be a little behind.
-            ended = await parts.authenticator.ended_since(since - timedelta(seconds=2 * REVOCATIONS_EVERY))
-        except Exception:
-            log.warning("ended logins could not be looked up", exc_info=True)
-            continue
-        since = asked
-        if ended:
-            on_notice(parts, SessionsEnded(session_ids=list(ended)))
 
 
 def open_entrance(settings: Settings, parts: Parts, origins: Origins) -> Entrance:
@@ -217,6 +197,7 @@ def endpoints(settings: Settings) -> Sequence[Endpoint]:
     limits = Limits(
         frame=settings.max_frame_bytes,
         message=settings.max_message_length,
+        page=settings.page_size,
         frames_per_second=settings.frame_rate,
         burst=settings.frame_burst,
         heartbeat_interval=settings.heartbeat_interval,
@@ -243,6 +224,7 @@ def socket_limits(settings: Settings) -> SocketLimits:
     return SocketLimits(
         max_message=settings.max_frame_bytes,
         high_water=settings.write_high_water,
+        max_sockets=settings.max_sockets,
         ping_after=settings.heartbeat_interval,
         silent_after=2 * settings.heartbeat_interval + 10,
         stalled_after=settings.slow_consumer_timeout,
@@ -251,15 +233,29 @@ def socket_limits(settings: Settings) -> SocketLimits:
 
 def read_gauges(parts: Parts, sockets: Sockets) -> dict[str, tuple[str, float]]:
     """What /metrics tells besides the process itself."""
-    counters, backplane = parts.hub.counters, parts.hub.backplane
+    hub, counters, backplane = parts.hub, parts.hub.counters, parts.hub.backplane
     return {
         "sockets": ("Open WebSockets", len(sockets)),
+        "connections": ("Authenticated connections", len(hub.connections)),
+        "rooms": ("Rooms with a feed on this node", len(hub.rooms)),
+        "lagging": ("Connections that read too slowly just now", hub.lagging),
+        "deliveries_total": ("Durable events, for each socket that they were written to", counters.deliveries),
+        "announced_total": ("Ephemeral events, for each socket that they were written to", counters.announced),
+        "lagged_total": ("Times that a connection read too slowly", counters.lagging),
+        "catch_ups_total": ("Subscriptions that were behind, and caught up", counters.catch_ups),
+        "log_pages_total": ("Pages of the log read for who was behind", counters.log_pages),
+        "slow_closed_total": ("Connections closed for reading nothing", counters.slow_closed),
+        "feed_early_total": ("Times that a feed heard of an event before those that precede it", counters.early),
+        "feed_filled_total": ("Events that feeds read from the log to fill a hole", counters.filled),
         "backplane_up": ("Whether other nodes are heard", float(backplane.is_up)),
         "backplane_published_total": ("Words said to other nodes", backplane.published),
         "backplane_dropped_total": ("Words that could not be said", backplane.dropped),
-        "deliveries_total": ("Durable events written to sockets", counters.deliveries),
-        "announced_total": ("Ephemeral events written to sockets", counters.announced),
     }
+
+
+def from_environment() -> FastAPI:
+    """For other ASGI servers: `uvicorn --factory tertulia.app:from_environment`."""
+    return create_app(load())
 
 
 async def create_admin(settings: Settings, username: str, password: str) -> None:

@@ -124,7 +124,6 @@ class Settings(BaseSettings):
     )
     starter_room: bool = Field(True, description="A new database has a furnished room 1, “Café”, with everyone in it.")
     login_attempts: Positive = Field(10, description="Wrong passwords in 5 minutes before an account has to wait.")
-    public_socket: bool = Field(True, description="`/ws`, which needs no account and stores nothing, is open.")
     echo_unlimited: bool = Field(
         False, description="`/ws/echo` takes up to 16 MiB at any rate, for conformance suites. Not on the internet."
     )
@@ -139,6 +138,7 @@ class Settings(BaseSettings):
     frame_rate: Positive = Field(20, description="Frames a second that a socket may send for long.")
     frame_burst: Positive = Field(60, description="Frames that it may send at once.")
     sockets_per_user: Positive = Field(10, description="With one more, the one that was silent longest is closed.")
+    max_sockets: Positive = Field(50_000, description="Open sockets of a node; above it, upgrades get a 503.")
     page_size: Annotated[int, Field(gt=0, le=1000)] = Field(100, description="The most that a page of a list holds.")
 
     # How fast.

@@ -13,7 +13,7 @@ from tertulia.domain.commands import Command, Ping
 from tertulia.domain.errors import EmptyMessage, Malformed
 from tertulia.protocol.dialect import Limits, Request, Unreadable
 
-LIMITS = Limits(frame=65536, message=4000, frames_per_second=20, burst=60, heartbeat_interval=25)
+LIMITS = Limits(frame=65536, message=4000, page=100, frames_per_second=20, burst=60, heartbeat_interval=25)
 CAFE, _, PACKED = cafe_dialects(LIMITS)
 SIMPLE = SimpleDialect()
 

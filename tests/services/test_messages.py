@@ -178,7 +178,7 @@ async def test_pages_go_back_from_the_newest_and_miss_nothing(scene: Scene) -> N
     assert (await scene.do(ana, c.ListMessages(room_id=room.id, cursor=sent[0]))).items == []
     for bad in (elsewhere.message_id, MessageId(4711)):
         await scene.refuses(Invalid, ana, c.ListMessages(room_id=room.id, cursor=bad))
-    for limit in (0, -1, 101):
+    for limit in (0, -1, 1001):
         await scene.refuses(Invalid, ana, c.ListMessages(room_id=room.id, limit=limit))
 
 
@@ -190,7 +190,7 @@ async def test_the_log_is_read_in_pages(scene: Scene) -> None:
     assert ([event.seq for event in first.items], first.seq, first.head) == ([1, 2, 3, 4, 5, 6], 6, 10)
     rest = await scene.do(ana, c.ListEvents(room_id=room.id, after=first.seq, limit=6))
     assert ([event.seq for event in rest.items], rest.has_more, rest.epoch) == ([7, 8, 9, 10], False, scene.store.epoch)
-    for values in ({"after": Seq(-1)}, {"limit": 0}, {"limit": 101}):
+    for values in ({"after": Seq(-1)}, {"limit": 0}, {"limit": 1001}):
         await scene.refuses(Invalid, ana, c.ListEvents(room_id=room.id, **values))
 
 

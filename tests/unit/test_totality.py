@@ -21,7 +21,7 @@ def every_command() -> set[type]:
     return {
         kind
         for kind in vars(commands).values()
-        if isinstance(kind, type) and issubclass(kind, commands.Command) and kind is not commands.Command
+        if isinstance(kind, type) and issubclass(kind, commands.Command) and kind not in (commands.Command, commands.PageCommand)
     }
 
 

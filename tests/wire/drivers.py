@@ -167,7 +167,9 @@ class Cafe(Client):
     async def answer(self, event: str, **data: Any) -> dict[str, Any]:
         ref = next(_refs)
         await self.send({"event": event, "data": data, "id": ref})
-        return await self.until(lambda: next((f for f in self.heard if f.get("id") == ref), None), f"an answer to {event}")
+        return await self.until(
+            lambda: next((f for f in self.heard if f.get("id") == ref), None), f"an answer to {event}"
+        )
 
     async def say(self, text: str) -> None:
         await self.send({"event": "send_message", "data": {"room_id": self.room_id, "message": text}})

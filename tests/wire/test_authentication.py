@@ -6,7 +6,6 @@ import json
 import httpx2
 import pytest
 import websockets
-
 from drivers import PASSWORD, Cafe, CafeV1, Client, Simple, sign_up
 
 
@@ -155,6 +154,22 @@ async def test_a_deactivated_user_is_out_at_once(server, people):
 
     assert (await client.closes())[0] == 4401
     await ana.ask("GET", "/auth/me", 401)
+
+
+async def test_a_role_takes_effect_on_open_sockets_and_losing_it_ends_them(server, people):
+    ana = await people("ana")
+    client = await Cafe.open(ana)
+    server.run("create-admin", "boss", ADMIN_PASSWORD=PASSWORD)
+    boss = await sign_up(ana.base, "boss")
+    room = (await boss.ask("POST", "/rooms", 201, json={"name": "Boss's"})).json()["id"]
+    sent = (await boss.ask("POST", f"/rooms/{room}/messages", 201, json={"content": "to be moderated"})).json()
+
+    await boss.ask("PATCH", f"/users/{ana.id}", 200, json={"role": "admin"})
+    deleted = await client.ask("delete_message", message_id=sent["id"])
+    await boss.ask("PATCH", f"/users/{ana.id}", 200, json={"role": "user"})
+
+    assert deleted["seq"] > sent["seq"]
+    assert (await client.closes())[0] == 4401
 
 
 async def test_a_kicked_member_hears_nothing_more_and_is_told_so(people):

@@ -5,7 +5,6 @@ import json
 import httpx2
 import pytest
 import websockets
-
 from drivers import Cafe, CafeMsgpack, CafeV1, Simple
 
 DEEP = "[" * 20_000 + "]" * 20_000
@@ -133,7 +132,9 @@ async def test_the_other_kind_of_frame_closes_the_socket(people, driver, frame):
     assert (await client.closes())[0] == 1003
 
 
-@pytest.mark.parametrize("data", [b"\xc1", b"\x81", b"\xdd\xff\xff\xff\xff", b"\x91" * 20_000, b"\xcb\x7f\xf8" + b"\0" * 6])
+@pytest.mark.parametrize(
+    "data", [b"\xc1", b"\x81", b"\xdd\xff\xff\xff\xff", b"\x91" * 20_000, b"\xcb\x7f\xf8" + b"\0" * 6]
+)
 async def test_malformed_messagepack_gets_an_error(people, data):
     client = people.keep(await CafeMsgpack.connect(await people("pack")))
 
@@ -212,7 +213,9 @@ async def test_a_bad_body_is_a_problem_of_the_client_and_never_echoed(people, pa
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "9223372036854775808", "1" * 400, "chair", "1.5", "%00", "%ED%A0%80"])
-@pytest.mark.parametrize("path", ["/rooms/{}", "/users/{}", "/messages/{}", "/rooms/1/messages?cursor={}", "/users?cursor={}"])
+@pytest.mark.parametrize(
+    "path", ["/rooms/{}", "/users/{}", "/messages/{}", "/rooms/1/messages?cursor={}", "/users?cursor={}"]
+)
 async def test_a_bad_id_is_a_problem_of_the_client(people, path, value):
     ana = await people("rest")
 
@@ -224,7 +227,9 @@ async def test_a_bad_id_is_a_problem_of_the_client(people, path, value):
 async def test_too_large_a_body_and_a_wrong_type_are_refused(people):
     ana = await people("rest")
 
-    large = await ana.ask("POST", "/rooms", content=b"x" * 2_000_000, headers={**ana.headers, "Content-Type": "application/json"})
+    large = await ana.ask(
+        "POST", "/rooms", content=b"x" * 2_000_000, headers={**ana.headers, "Content-Type": "application/json"}
+    )
     typed = await ana.ask("POST", "/rooms", content=b"name=x", headers={**ana.headers, "Content-Type": "text/plain"})
 
     assert large.status_code == 413
@@ -240,3 +245,13 @@ async def test_errors_say_bearer_and_never_more_than_they_should(server):
     assert (anonymous.status_code, anonymous.headers["www-authenticate"]) == (401, "Bearer")
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "not_found")
     assert (method.status_code, method.json()["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["/rooms", "/users", "/rooms/1/members", "/rooms/1/messages", "/rooms/1/events"])
+async def test_a_page_holds_no_more_than_the_server_is_set_to(people, path):
+    ana = await people("page")
+
+    assert (await ana.ask("GET", f"{path}?limit=100")).status_code == 200
+    refused = await ana.ask("GET", f"{path}?limit=101", 422)
+
+    assert refused.json()["detail"] == "limit must be from 1 to 100"

@@ -6,8 +6,8 @@ import random
 
 import pytest
 import websockets
-
 from drivers import PATIENCE, Cafe, sign_up
+
 from serving import Server
 
 WRITERS = 6
@@ -112,7 +112,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled_or_out_of_order_when_the_
         return sum(len(writer.acked) for writer in writers)
 
     for _ in range(KILLS):
-        enough = acks() + random.randint(60, 200)  # noqa: S311
+        enough = acks() + random.randint(60, 200)
         await until(lambda enough=enough: acks() >= enough)
         server.kill()
         server.start()

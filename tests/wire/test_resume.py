@@ -1,7 +1,6 @@
 """Coming back: fresh, resumed or reset, and nothing missing and nothing twice."""
 
 import pytest
-
 from drivers import Cafe, CafeMsgpack, CafeV1
 
 

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 
 import pytest
-
 from drivers import DRIVERS, Cafe, CafeV1, Simple
 
 PAIRS = list(itertools.product(DRIVERS, repeat=2))
@@ -47,7 +46,7 @@ async def test_a_joiner_gets_the_room_as_it_is_and_others_hear_of_them_once(peop
     bea = people.keep(await Cafe.open(bea_person))
     again = people.keep(await CafeV1.open(bea_person))
 
-    state = (await bea.event("room_state"))
+    state = await bea.event("room_state")
     assert state["room"]["name"] == "Café"
     assert {ana.person.id, bea_person.id} <= {user["user_id"] for user in state["users"]}
     assert next(thing for thing in state["objects"] if thing["id"] == 5)["type"] == "chair"

@@ -17,6 +17,12 @@ class Command(Struct, Generic[R], frozen=True, kw_only=True):
     """A request to change or read something; R is what its handler returns."""
 
 
+class PageCommand(Command[R], frozen=True, kw_only=True):
+    """Asks for one page of a list. *limit*: the most items on it, from 1 to what the server is set to."""
+
+    limit: int = 50
+
+
 # ---- accounts
 
 
@@ -77,12 +83,11 @@ class GetUser(Command[User], frozen=True, kw_only=True):
     user_id: UserId
 
 
-class ListUsers(Command[Page[User]], frozen=True, kw_only=True):
+class ListUsers(PageCommand[Page[User]], frozen=True, kw_only=True):
     """By id, ascending. *cursor*: the last id of the page before. *q* is looked for in username and display name."""
 
     q: str | None = None
     cursor: UserId | None = None
-    limit: int = 50
 
 
 class UpdateProfile(Command[User], frozen=True, kw_only=True):
@@ -128,13 +133,12 @@ class GetRoom(Command[Room], frozen=True, kw_only=True):
     room_id: RoomId
 
 
-class ListRooms(Command[Page[Room]], frozen=True, kw_only=True):
+class ListRooms(PageCommand[Page[Room]], frozen=True, kw_only=True):
     """Public rooms and one's own, by id, ascending; *mine*: only those one is a member of."""
 
     q: str | None = None
     mine: bool = False
     cursor: RoomId | None = None
-    limit: int = 50
 
 
 class UpdateRoom(Command[Room], frozen=True, kw_only=True):
@@ -168,12 +172,11 @@ class LeaveRoom(Command[None], frozen=True, kw_only=True):
     room_id: RoomId
 
 
-class ListMembers(Command[Page[Membership]], frozen=True, kw_only=True):
+class ListMembers(PageCommand[Page[Membership]], frozen=True, kw_only=True):
     """By user id, ascending."""
 
     room_id: RoomId
     cursor: UserId | None = None
-    limit: int = 50
 
 
 class AddMember(Command[Membership], frozen=True, kw_only=True):
@@ -258,12 +261,11 @@ class GetMessage(Command[Message], frozen=True, kw_only=True):
     message_id: MessageId
 
 
-class ListMessages(Command[Page[Message]], frozen=True, kw_only=True):
+class ListMessages(PageCommand[Page[Message]], frozen=True, kw_only=True):
     """Newest first; *cursor*: a message id, what is older than it."""
 
     room_id: RoomId
     cursor: MessageId | None = None
-    limit: int = 50
 
 
 class LogPage(Struct, frozen=True):
@@ -279,10 +281,9 @@ class LogPage(Struct, frozen=True):
         return self.seq < self.head
 
 
-class ListEvents(Command[LogPage], frozen=True, kw_only=True):
+class ListEvents(PageCommand[LogPage], frozen=True, kw_only=True):
     room_id: RoomId
     after: Seq = EVERYTHING_BEFORE
-    limit: int = 50
 
 
 class MarkRead(Command[Seq], frozen=True, kw_only=True):

@@ -65,10 +65,12 @@ class Resume(Enum):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What clients are told of limits. *frame*: bytes; *message*: characters; *frames_per_second* with *burst*."""
+    """What clients are told of limits. *frame*: bytes; *message*: characters; *page*: items; *frames_per_second*
+    with *burst*; *heartbeat_interval*: seconds."""
 
     frame: int
     message: int
+    page: int
     frames_per_second: float
     burst: int
     heartbeat_interval: float

@@ -14,12 +14,12 @@ from tertulia.domain.ids import MAX_ID
 
 WITHOUT_NUL = r"^[^\x00]*$"
 MAX_NONCE = 64
-MAX_PAGE = 100
+LARGEST_PAGE = 1000
 PAGE = 50
 
 Id = Annotated[int, Meta(ge=1, le=MAX_ID), pydantic.Field(ge=1, le=MAX_ID)]
 SeqField = Annotated[int, Meta(ge=0, le=MAX_ID), pydantic.Field(ge=0, le=MAX_ID)]
-PageLimit = Annotated[int, Meta(ge=1, le=MAX_PAGE), pydantic.Field(ge=1, le=MAX_PAGE)]
+PageLimit = Annotated[int, Meta(ge=1, le=LARGEST_PAGE), pydantic.Field(ge=1, le=LARGEST_PAGE)]
 
 Text = Annotated[str, Meta(pattern=WITHOUT_NUL), pydantic.Field(pattern=WITHOUT_NUL)]
 Nonce = Annotated[

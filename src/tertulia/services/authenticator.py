@@ -12,7 +12,7 @@ from tertulia.domain.errors import InvalidToken
 from tertulia.domain.events import Notice, SessionsEnded, UserChanged
 from tertulia.domain.ids import SessionId
 from tertulia.domain.models import Access, Actor
-from tertulia.services.tokens import Claims, Tokens
+from tertulia.services.tokens import Tokens
 from tertulia.store import Reader, Store, Work
 from tertulia.store.sessions import Login, ended_since, find_login, take_ticket
 
@@ -41,12 +41,17 @@ class Authenticator:
 
     async def access(self, token: str) -> Access:
         claims = self._tokens.read_access_token(token)
-        known = self._known.get(claims.session_id)
-        if known is None or self._now() - known.asked_at >= self._remember:
-            known = await self._look_up(claims)
-        if known.actor.user_id != claims.user_id:
+        actor = await self.actor(claims.session_id)
+        if actor.user_id != claims.user_id:
             raise InvalidToken
-        return Access(known.actor, claims.expires_at)
+        return Access(actor, claims.expires_at)
+
+    async def actor(self, session_id: SessionId) -> Actor:
+        """Whose login this is, as they are now. Raises InvalidToken if it is nobody's any more."""
+        known = self._known.get(session_id)
+        if known is None or self._now() - known.asked_at >= self._remember:
+            known = await self._look_up(session_id)
+        return known.actor
 
     async def redeem(self, ticket: str) -> Access:
         """The ticket is used up. Access lasts as long as that of a token made now."""
@@ -75,20 +80,20 @@ class Authenticator:
     async def ended_since(self, moment: datetime) -> list[SessionId]:
         return await self._store.read(lambda reader: ended_since(reader, moment))
 
-    async def _look_up(self, claims: Claims) -> Remembered:
+    async def _look_up(self, session_id: SessionId) -> Remembered:
         asked_at, forgotten = self._now(), self._forgotten
 
         def find(reader: Reader) -> Login | None:
-            return find_login(reader, claims.session_id)
+            return find_login(reader, session_id)
 
         login = await self._store.read(find)
         if login is None:
-            self._known.pop(claims.session_id, None)
+            self._known.pop(session_id, None)
             raise InvalidToken
         known = Remembered(actor_of(login), asked_at)
         if forgotten == self._forgotten:  # else the answer may be older than what was to be forgotten
-            self._known[claims.session_id] = known
-            self._known.move_to_end(claims.session_id)
+            self._known[session_id] = known
+            self._known.move_to_end(session_id)
             if len(self._known) > MOST_REMEMBERED:
                 self._known.popitem(last=False)
         return known

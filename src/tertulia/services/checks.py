@@ -8,12 +8,13 @@ import msgspec
 from tertulia.domain.errors import Invalid, TooLarge
 from tertulia.domain.ids import MAX_ID
 
-MOST_ON_A_PAGE = 100
+LARGEST_PAGE = 1000
+"""Items; what a server is set to give at most is checked where every command passes."""
 
 
 def check_page(limit: int) -> int:
-    if not 1 <= limit <= MOST_ON_A_PAGE:
-        raise Invalid(f"limit must be from 1 to {MOST_ON_A_PAGE}", field="limit")
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise Invalid(f"limit must be from 1 to {LARGEST_PAGE}", field="limit")
     return limit
 
 

@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from tertulia.domain.commands import Command, SendMessage, SendResult
-from tertulia.domain.errors import Internal, MissingToken, RoleTooLow, TertuliaError
+from tertulia.domain.commands import Command, PageCommand, SendMessage, SendResult
+from tertulia.domain.errors import Internal, Invalid, MissingToken, RoleTooLow, TertuliaError
 from tertulia.domain.models import Actor
 from tertulia.services.handlers import Entry, How
 from tertulia.services.messages import Messages
@@ -21,8 +21,11 @@ class Executor:
     """Runs commands, each as one unit of work. What it raises is a TertuliaError, always: a bug becomes `Internal`,
     logged once under its id."""
 
-    def __init__(self, store: Store, handlers: Mapping[type[Command[Any]], Entry], messages: Messages) -> None:
-        self._store, self._handlers, self._messages = store, handlers, messages
+    def __init__(
+        self, store: Store, handlers: Mapping[type[Command[Any]], Entry], messages: Messages, *, max_page: int = 100
+    ) -> None:
+        """*max_page*: the most items that anybody may ask for at once."""
+        self._store, self._handlers, self._messages, self._max_page = store, handlers, messages, max_page
 
     async def execute(self, command: Command[R], actor: Actor | None) -> R:
         try:
@@ -62,6 +65,8 @@ class Executor:
             raise MissingToken
         if entry.for_admins and not (actor and actor.is_admin):
             raise RoleTooLow
+        if isinstance(command, PageCommand) and command.limit > self._max_page:
+            raise Invalid(f"limit must be from 1 to {self._max_page}", field="limit")
         run = entry.run
         if entry.how is How.READ:
             return await self._store.read(lambda reader: run(command, actor, reader))

@@ -55,7 +55,7 @@ class People:
         return user
 
     def update_account(self, command: c.UpdateAccount, actor: Actor, work: Work) -> User:
-        """There is always an admin left. Deactivating ends all sessions."""
+        """There is always an admin left. Who is deactivated, or an admin no more, is logged out everywhere."""
         if not actor.is_admin:
             raise RoleTooLow
         admins = stored.lock_admins(work)
@@ -70,7 +70,7 @@ class People:
         if command.is_active is not UNSET:
             changes["is_active"] = command.is_active
         updated = stored.update_user(work, user.id, **changes)
-        if not updated.is_active:
+        if not updated.is_active or (user.role is UserRole.ADMIN and updated.role is not UserRole.ADMIN):
             end_sessions(work, user.id)
         work.notify(UserChanged(user_id=user.id))
         return updated

@@ -24,8 +24,8 @@ def credential_of(upgrade: Upgrade) -> Credential | None:
     scheme, _, token = (upgrade.header("authorization") or "").partition(" ")
     if scheme.lower() == BEARER and token.strip():
         return Credential(Kind.TOKEN, token.strip())
-    if token := upgrade.parameter("token"):
-        return Credential(Kind.TOKEN, token)
+    if by_query := upgrade.parameter("token"):
+        return Credential(Kind.TOKEN, by_query)
     if ticket := upgrade.parameter("ticket"):
         return Credential(Kind.TICKET, ticket)
     offered = upgrade.subprotocols()

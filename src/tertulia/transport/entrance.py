@@ -35,7 +35,9 @@ class Plain(Struct, frozen=True):
 class Entrance:
     """An `Accept`: decides on each upgrade. A refusal is accepted and then closed, so that a page can read why."""
 
-    def __init__(self, lobby: Lobby, origins: Origins, endpoints: Sequence[Endpoint], plain: Sequence[Plain] = ()) -> None:
+    def __init__(
+        self, lobby: Lobby, origins: Origins, endpoints: Sequence[Endpoint], plain: Sequence[Plain] = ()
+    ) -> None:
         self._lobby, self._origins, self._endpoints, self._plain = lobby, origins, endpoints, plain
 
     def __call__(self, upgrade: Upgrade, /) -> Accepted | Refused:

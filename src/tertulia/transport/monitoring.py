@@ -91,7 +91,9 @@ def router(node: Node, gauges: Gauges) -> APIRouter:
     async def live() -> Alive:
         return Alive()
 
-    @routes.get("/health/ready", summary="Whether this node should be sent requests", responses=not_ready, response_model=Health)
+    @routes.get(
+        "/health/ready", summary="Whether this node should be sent requests", responses=not_ready, response_model=Health
+    )
     async def ready() -> Any:
         found = await node.health()
         if node.phase != "running" or found.database != "ok":

@@ -265,11 +265,13 @@ class SocketSession:
 
     async def _welcome(self, access: Access) -> c.Welcome:
         execute, actor = self._lobby.executor.execute, access.actor
+        user = await execute(c.GetUser(user_id=actor.user_id), actor)
+        rooms = await execute(c.ListHeads(), actor)
         return c.Welcome(
             session_id=self._connection.id if self._connection else "",
-            user=await execute(c.GetUser(user_id=actor.user_id), actor),
+            user=user,
             expires_in=max(0, int((access.expires_at - self._lobby.clock()).total_seconds())),
-            rooms=await execute(c.ListHeads(), actor),
+            rooms=rooms,
         )
 
     # ---- commands
@@ -283,15 +285,13 @@ class SocketSession:
                 self._hang_up(reason_for(error))
 
     async def _result(self, request: Request) -> Any:
-        command = request.command
-        match command:
-            case c.Ping():
-                return command.payload
-            case c.Authenticate():
-                access = await self._lobby.authenticator.access(command.token)
-                self._admit(access)
-                return await self._welcome(access)
-        connection = self._connection
+        command, connection = request.command, self._connection
+        if isinstance(command, c.Ping):
+            return command.payload
+        if isinstance(command, c.Authenticate):
+            access = await self._lobby.authenticator.access(command.token)
+            self._admit(access)
+            return await self._welcome(access)
         if connection is None:
             raise e.MissingToken
         match command:
@@ -299,11 +299,11 @@ class SocketSession:
                 snapshot = await self._lobby.executor.execute(command, connection.actor)
                 return self._entered(command, snapshot, connection)
             case c.ExitRoom():
-                self._lobby.hub.exit(connection, command.room_id, "left")
-                return None
+                return self._lobby.hub.exit(connection, command.room_id, "left")
             case c.Type():
                 return self._type(command.room_id, connection)
-        return await self._lobby.executor.execute(command, connection.actor)
+            case _:
+                return await self._lobby.executor.execute(command, connection.actor)
 
     def _entered(self, command: c.EnterRoom, snapshot: c.Snapshot, connection: Connection) -> Entered:
         x, y = place_in(snapshot.room.space, command.x, command.y)
@@ -330,14 +330,16 @@ class SocketSession:
             self._refuse(Refuse(outcome, request.name, request.ref))
             return
         self._send(self._dialect.replies(request, outcome))
-        if isinstance(outcome, Entered) and self._connection is not None:
-            self._hear(request.command, outcome, self._connection)
+        if isinstance(outcome, Entered) and isinstance(request.command, c.EnterRoom):
+            self._hear(request.command, outcome)
 
-    def _hear(self, command: c.EnterRoom, entered: Entered, connection: Connection) -> None:
+    def _hear(self, command: c.EnterRoom, entered: Entered) -> None:
         """Hear the room from the very place in its log where the answer ended."""
+        if self._connection is None:
+            return
         resumes = entered.result is Resume.RESUMED and command.after is not None
         self._lobby.hub.enter(
-            connection,
+            self._connection,
             command.room_id,
             position=command.after if resumes and command.after is not None else entered.snapshot.seq,
             announce_backlog=command.after is not None,

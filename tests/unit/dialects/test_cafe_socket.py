@@ -20,7 +20,7 @@ from tertulia.domain.models import Membership, Message, Page, Room, Space, Space
 from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole, Status
 from tertulia.protocol.dialect import CloseReason, Entered, Limits, Occupant, Request, Resume, Unreadable
 
-LIMITS = Limits(frame=65536, message=4000, frames_per_second=20, burst=60, heartbeat_interval=25)
+LIMITS = Limits(frame=65536, message=4000, page=100, frames_per_second=20, burst=60, heartbeat_interval=25)
 CAFE, V1, V1_MSGPACK = cafe_dialects(LIMITS)
 AT = datetime(2026, 11, 21, 9, 18, 35, tzinfo=UTC)
 NOW = "2026-11-21T09:18:35.000000Z"
@@ -204,7 +204,7 @@ def test_an_id_may_take_256_bytes_and_no_more():
         '{"event":"send_message","data":{"room_id":1,"message":"x","nonce":""}}',
         '{"event":"send_message","data":{"room_id":1,"message":"x","nonce":"' + "n" * 65 + '"}}',
         '{"event":"fetch_messages","data":{"room_id":1,"limit":0}}',
-        '{"event":"fetch_messages","data":{"room_id":1,"limit":101}}',
+        '{"event":"fetch_messages","data":{"room_id":1,"limit":1001}}',
         '{"event":"set_presence","data":{"status":"gone"}}',
         b'{"event":"ping"}',
     ],

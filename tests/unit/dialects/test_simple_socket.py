@@ -94,7 +94,7 @@ def test_a_frame_is_read_as_its_command(text, command):
         ('{"type":"' + "é" * 100 + '"}', "Unknown message type: " + "é" * 64),
         ("{}", "Message type is missing"),
         ('{"type":"fetch_messages","cursor":"x"}', "Expected `int | null`, got `str` - at `$.cursor`"),
-        ('{"type":"fetch_messages","limit":101}', "Expected `int` <= 100 - at `$.limit`"),
+        ('{"type":"fetch_messages","limit":1001}', "Expected `int` <= 1000 - at `$.limit`"),
         (b'{"type":"message","content":"x"}', "A text frame is due"),
     ],
 )

@@ -11,7 +11,7 @@ from tertulia.domain.clock import rfc3339
 from tertulia.domain.models import Message as DomainMessage
 from tertulia.domain.models import Page, User
 from tertulia.protocol.dialect import Entered, Limits, Resume
-from tertulia.protocol.fields import MAX_NONCE, MAX_PAGE
+from tertulia.protocol.fields import MAX_NONCE
 
 R = TypeVar("R")
 C = TypeVar("C", bound=c.Command[Any])
@@ -188,7 +188,7 @@ def hello_limits(limits: Limits) -> HelloLimits:
         frame=limits.frame,
         message=limits.message,
         nonce=MAX_NONCE,
-        page=MAX_PAGE,
+        page=limits.page,
         frames_per_second=limits.frames_per_second,
         burst=limits.burst,
     )
