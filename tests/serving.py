@@ -21,7 +21,8 @@ class Server(Program):
     data. Several nodes share what they are told to share: DATABASE_URL, REDIS_URL, SECRET_KEY.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, kind: str = "own", **settings: Any) -> None:
+        """*kind*: "own", as `tertulia serve` runs it, or "asgi": under any ASGI server, with its own sockets."""
         self.port = port or free_port()
         self.ws_url = f"ws://127.0.0.1:{self.port}"
         self.log_file = folder / "server.log"
@@ -30,8 +31,10 @@ class Server(Program):
         environment = {name: value for name, value in os.environ.items() if name.upper() not in names}
         environment |= {"DATA_DIR": str(folder / "data"), "PORT": str(self.port), "HOST": "127.0.0.1"}
         environment |= {name: str(value) for name, value in settings.items()}
+        factory = ["--factory", "tertulia.app:from_environment", "--host", "127.0.0.1", "--port", str(self.port)]
+        commands = {"own": ["tertulia", "serve"], "asgi": ["uvicorn", *factory]}
         super().__init__(
-            [sys.executable, "-m", "tertulia", "serve"],
+            [sys.executable, "-m", *commands[kind]],
             f"http://127.0.0.1:{self.port}",
             self._is_ready,
             self.log_file,

@@ -36,12 +36,11 @@ from tertulia.services.starter import open_starter_cafe
 from tertulia.services.tokens import Tokens
 from tertulia.settings import Settings, load
 from tertulia.store import Store
-from tertulia.transport import pages, problems
+from tertulia.transport import logs, pages, problems
 from tertulia.transport.door import HttpDoor
 from tertulia.transport.echo import UNLIMITED_MESSAGE, EchoReceiver
 from tertulia.transport.edge import AnySlash, CrossOrigin, Origins
 from tertulia.transport.entrance import Endpoint, Entrance, Plain
-from tertulia.transport.logs import RequestId
 from tertulia.transport.monitoring import Gauges, Node
 from tertulia.transport.monitoring import router as monitoring
 from tertulia.transport.revocation import Revocation
@@ -79,7 +78,9 @@ def build(settings: Settings) -> Parts:
     )
     messages = Messages(max_length=settings.max_message_length)
     table = handlers(accounts, People(), Rooms(store, room_creation=settings.room_creation), Members(), messages)
-    backplane = RedisBackplane(settings.redis_url) if settings.redis_url else LocalBackplane()
+    backplane = (
+        RedisBackplane(settings.redis_url, prefix=settings.redis_prefix) if settings.redis_url else LocalBackplane()
+    )
     hub = Hub(
         log=store,
         backplane=backplane,
@@ -134,7 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
     describe_problems(app.openapi())  # which keeps what it made
     app.add_middleware(CrossOrigin, origins=origins)
     app.add_middleware(AnySlash)
-    app.add_middleware(RequestId)
+    app.add_middleware(logs.RequestId)
     return app
 
 
@@ -254,8 +255,11 @@ def read_gauges(parts: Parts, sockets: Sockets) -> dict[str, tuple[str, float]]:
 
 
 def from_environment() -> FastAPI:
-    """For other ASGI servers: `uvicorn --factory tertulia.app:from_environment`."""
-    return create_app(load())
+    """For other ASGI servers: `uvicorn --factory tertulia.app:from_environment`. They have their own way with sockets,
+    which costs more and does the same."""
+    settings = load()
+    logs.configure(log_format=settings.log_format, level="DEBUG" if settings.debug else settings.log_level)
+    return create_app(settings)
 
 
 async def create_admin(settings: Settings, username: str, password: str) -> None:

@@ -101,6 +101,10 @@ class Settings(BaseSettings):
         None, repr=False, description="Redis or Valkey between several nodes: `redis://host:6379/0`. None: one node."
     )
 
+    redis_prefix: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        "tertulia", description="Begins the names of the channels: two installations on one Redis need two."
+    )
+
     # Who may do what.
     secret_key: str = Field(
         "",

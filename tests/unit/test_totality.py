@@ -21,7 +21,9 @@ def every_command() -> set[type]:
     return {
         kind
         for kind in vars(commands).values()
-        if isinstance(kind, type) and issubclass(kind, commands.Command) and kind not in (commands.Command, commands.PageCommand)
+        if isinstance(kind, type)
+        and issubclass(kind, commands.Command)
+        and kind not in (commands.Command, commands.PageCommand)
     }
 
 

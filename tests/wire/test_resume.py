@@ -3,6 +3,8 @@
 import pytest
 from drivers import Cafe, CafeMsgpack, CafeV1
 
+pytestmark = pytest.mark.parametrize("server", ["own", "asgi"], indirect=True, scope="module")
+
 
 @pytest.fixture(params=[Cafe, CafeV1, CafeMsgpack], ids=lambda driver: driver.dialect)
 def driver(request):

@@ -6,6 +6,7 @@ import itertools
 import pytest
 from drivers import DRIVERS, Cafe, CafeV1, Simple
 
+pytestmark = pytest.mark.parametrize("server", ["own", "asgi"], indirect=True, scope="module")
 PAIRS = list(itertools.product(DRIVERS, repeat=2))
 
 

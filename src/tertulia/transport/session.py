@@ -73,6 +73,7 @@ class SocketSession:
         "_credential",
         "_dialect",
         "_in_band",
+        "_is_paused",
         "_lobby",
         "_posted",
         "_refusal",
@@ -105,6 +106,7 @@ class SocketSession:
         self._task: asyncio.Task[None] | None = None
         self._backlog: deque[str | bytes | Request] | None = None
         self._posted = 0
+        self._is_paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._typed_at: dict[RoomId, float] | None = None
 
@@ -124,10 +126,12 @@ class SocketSession:
         self._heard(data)
 
     def on_pause(self) -> None:
+        self._is_paused = True
         if self._connection is not None:
             self._connection.on_pause()
 
     def on_resume(self) -> None:
+        self._is_paused = False
         if self._connection is not None:
             self._connection.on_resume()
 
@@ -256,6 +260,8 @@ class SocketSession:
             self._connection = Connection(self._socket, self._dialect, access, address=self._address)
             self._connection.on_removed = self._removed
             self._lobby.hub.connect(self._connection)
+            if self._is_paused:
+                self._connection.on_pause()
         elif self._connection.actor.user_id != access.actor.user_id:
             raise e.InvalidToken
         else:
@@ -343,6 +349,7 @@ class SocketSession:
             command.room_id,
             position=command.after if resumes and command.after is not None else entered.snapshot.seq,
             announce_backlog=command.after is not None,
+            head=entered.snapshot.seq,
             x=entered.x,
             y=entered.y,
         )

@@ -1,0 +1,95 @@
+"""The examples of the documents, as they stand there, between Python, Node.js and a shell's client, in one room."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from drivers import Cafe, Simple
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+
+
+async def run(*command: str, stdin: str | None = None) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    if stdin is not None:
+        process.stdin.write(stdin.encode())
+        await process.stdin.drain()
+    return process
+
+
+async def end(process: asyncio.subprocess.Process) -> tuple[str, str]:
+    process.terminate()
+    out, error = await process.communicate()
+    return out.decode(), error.decode()
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/dialects/cafe.md"])
+async def test_the_python_example_says_hello_to_everyone(server, people, document):
+    ana, person = await people.join(Simple, "ana"), await people("pythonista")
+    code = next(block for block in blocks(document, "python") if "join_room" in block)
+    code = code.replace("localhost:8000", f"127.0.0.1:{server.port}").replace(
+        'main("TOKEN")', f'main("{person.token}")'
+    )
+
+    process = await run(sys.executable, "-u", "-c", code)
+
+    await ana.hear("Hello everyone!")
+    await ana.say("Hello yourself!")
+    while "Hello yourself!" not in (line := (await process.stdout.readline()).decode()):
+        assert line
+    await end(process)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+async def test_the_javascript_example_says_hello_from_the_other_dialect(server, people):
+    ana, person = await people.join(Cafe, "ana"), await people("noder")
+    code = next(block for block in blocks("README.md", "js") if "WebSocket" in block)
+    code = f"const token = {json.dumps(person.token)};\n{code}".replace("localhost:8000", f"127.0.0.1:{server.port}")
+    code += "\nsocket.onclose = () => process.exit();"
+    has_one = subprocess.run(["node", "-e", "process.exit(+(typeof WebSocket === 'undefined'))"], check=False)
+
+    flags = [] if has_one.returncode == 0 else ["--experimental-websocket"]  # Node.js 20 has it behind a flag
+    process = await run("node", *flags, "-e", code)
+
+    await ana.hear("Hello from the other dialect!")
+    await ana.say("Hello, Node!")
+    while "Hello, Node!" not in (line := (await process.stdout.readline()).decode()):
+        assert line
+    await end(process)
+
+
+async def test_a_client_for_a_shell_talks_too(server, people):
+    """The interactive client of the `websockets` package, which nobody here wrote; websocat takes the same line."""
+    ana, person = await people.join(Cafe, "ana"), await people("shell")
+    line = re.search(r"websocat \"(ws://.*?)\"", (ROOT / "README.md").read_text(encoding="utf-8")).group(1)
+    url = line.replace("localhost:8000", f"127.0.0.1:{server.port}").replace("$TOKEN", person.token)
+    said = re.search(r"then type\s+`(.*?)`", (ROOT / "README.md").read_text(encoding="utf-8")).group(1)
+
+    process = await run(sys.executable, "-u", "-m", "websockets", url, stdin=f"{said}\n")
+
+    await ana.hear("Hello from a shell!")
+    await end(process)
+
+
+async def test_the_frames_of_the_contract_work_as_they_are_written(server, people):
+    ana = people.keep(await Cafe.connect(await people("ana")))
+    for frame in (
+        {"event": "join_room", "data": {"room_id": 1, "x": 100, "y": 200}},
+        {"event": "send_message", "data": {"room_id": 1, "message": "Hello everyone!"}},
+    ):
+        await ana.send(frame)
+
+    await ana.hear("Hello everyone!")
+    me = next(user for user in (await ana.event("room_state"))["users"] if user["user_id"] == ana.person.id)
+    assert (me["x"], me["y"]) == (100, 200)
