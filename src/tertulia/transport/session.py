@@ -139,10 +139,10 @@ class SocketSession:
         self._hang_up(CloseReason.RESTARTING, random() * self._lobby.spread)
 
     def on_stalled(self) -> None:
-        self._hang_up(CloseReason.SLOW_CONSUMER)
+        self._give_up(CloseReason.SLOW_CONSUMER)
 
     def on_silent(self) -> None:
-        self._hang_up(CloseReason.SILENT)
+        self._give_up(CloseReason.SILENT)
 
     def on_close(self, code: int, reason: str) -> None:
         self._socket = self._backlog = None
@@ -367,6 +367,13 @@ class SocketSession:
         """The membership ended: a socket that is there for this room alone has no more use."""
         if room_id == self._room_id:
             self._hang_up(CloseReason.NOT_A_MEMBER)
+
+    def _give_up(self, reason: CloseReason) -> None:
+        """The peer is not there, or does not read: the hub knows how to part from such, and counts them."""
+        if self._connection is not None:
+            self._lobby.hub.hang_up(self._connection, reason)
+        else:
+            self._hang_up(reason)
 
     def _hang_up(self, reason: CloseReason, retry_after: float | None = None) -> None:
         if self._socket is None:
