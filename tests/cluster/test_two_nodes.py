@@ -4,8 +4,8 @@ import asyncio
 import secrets
 
 import pytest
-from drivers import Cafe, CafeV1, Simple, sign_up
 
+from drivers import Cafe, CafeV1, Simple, sign_up
 from servers import valkey
 from serving import Server
 

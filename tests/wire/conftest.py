@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from drivers import Client, Person, sign_up
 
+from drivers import Client, Person, sign_up
 from serving import Server
 
 _names = itertools.count(1)

@@ -6,6 +6,7 @@ import json
 import httpx2
 import pytest
 import websockets
+
 from drivers import PASSWORD, Cafe, CafeV1, Client, Simple, sign_up
 
 pytestmark = pytest.mark.parametrize("server", ["own", "asgi"], indirect=True, scope="module")

@@ -5,6 +5,7 @@ import json
 import httpx2
 import pytest
 import websockets
+
 from drivers import Cafe, CafeMsgpack, CafeV1, Simple
 
 DEEP = "[" * 20_000 + "]" * 20_000

@@ -6,8 +6,8 @@ import random
 
 import pytest
 import websockets
-from drivers import PATIENCE, Cafe, sign_up
 
+from drivers import PATIENCE, Cafe, sign_up
 from serving import Server
 
 WRITERS = 6

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from drivers import Cafe, Simple
 
 ROOT = Path(__file__).parents[2]

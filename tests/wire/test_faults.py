@@ -5,6 +5,7 @@ import contextlib
 import resource
 import signal
 import sqlite3
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -153,7 +154,10 @@ async def test_who_does_not_read_for_too_long_is_closed_and_may_resume(tmp_path)
 
 async def test_a_server_that_is_told_to_stop_says_good_bye_and_loses_nothing(tmp_path):
     with Server(tmp_path, **OFTEN) as server:
-        ana, bea = await CafeV1.open(await sign_up(server.url, "ana")), await Simple.open(await sign_up(server.url, "bea"))
+        ana, bea = (
+            await CafeV1.open(await sign_up(server.url, "ana")),
+            await Simple.open(await sign_up(server.url, "bea")),
+        )
         acked = []
 
         async def talk():
@@ -184,8 +188,7 @@ async def test_a_server_that_is_told_to_stop_says_good_bye_and_loses_nothing(tmp
 
 
 def resident(pid: int) -> int:
-    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
 async def scrape(server) -> str:

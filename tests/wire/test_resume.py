@@ -1,6 +1,7 @@
 """Coming back: fresh, resumed or reset, and nothing missing and nothing twice."""
 
 import pytest
+
 from drivers import Cafe, CafeMsgpack, CafeV1
 
 pytestmark = pytest.mark.parametrize("server", ["own", "asgi"], indirect=True, scope="module")

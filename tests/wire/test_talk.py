@@ -4,6 +4,7 @@ import asyncio
 import itertools
 
 import pytest
+
 from drivers import DRIVERS, Cafe, CafeV1, Simple
 
 pytestmark = pytest.mark.parametrize("server", ["own", "asgi"], indirect=True, scope="module")
