@@ -131,8 +131,9 @@ def run(plan: Plan) -> tuple[str, list[Figure]]:
                 _pace(plan, variant, folder, results, is_first=turn == 0)
                 _idle(plan, variant, folder, results)
         say("fanout: readers who stop reading")
-        for patience in PATIENCES:
-            _stall(plan, prepared, folder, results, patience=patience)
+        for turn in range(plan.rounds):
+            for patience in PATIENCES[: 1 if turn else None]:
+                _stall(plan, prepared, folder, results, patience=patience)
     return _report([variant.name for variant in found], left_out, results)
 
 
