@@ -133,3 +133,17 @@ async def test_a_database_that_is_not_there_is_unavailable(tmp_path: Path):
 async def test_a_migrated_database_has_no_other_tables(world: World):
     names = await world.store.read(lambda reader: set(inspect(reader.sql).get_table_names()))
     assert names == {*metadata.tables, "alembic_version"}
+
+
+def test_a_new_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "tertulia.db"
+
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    with sqlite3.connect(path) as user:
+        user.execute("CREATE TABLE more (x)")
+        modes = {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}
+    user.close()
+
+    assert modes["tertulia.db"] == 0o600
+    assert set(modes.values()) == {0o600}
+    assert path.parent.stat().st_mode & 0o777 == 0o700

@@ -1,7 +1,9 @@
 """The schema: made and brought up to date by the packaged migrations, and never used when newer than this code."""
 
+import os
 import secrets
 import sqlite3
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,7 +52,9 @@ async def migrate(url: str) -> str:
 
 def migrate_sqlite(path: Path) -> str:
     """Creates the file if need be, in WAL mode. Gives the epoch. Raises SchemaTooNew, `sqlite3.Error`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # one that is there must not be opened: closing it would drop its locks
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     raw = sqlite3.connect(path, isolation_level=None, timeout=10)
     try:
         raw.execute("PRAGMA journal_mode=WAL")
