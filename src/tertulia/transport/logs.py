@@ -17,8 +17,9 @@ _NOISE = (
     "connection open",
     "connection closed",
     "connection rejected",
-    # A traceback for each frame that is no UTF-8: a way for strangers to fill the disk.
+    # Ways for strangers to fill the disk: a traceback for each frame that is no UTF-8, a line for each wish for HTTP/2.
     "Invalid UTF-8 sequence received from client",
+    "Unsupported upgrade request",
 )
 
 _NAMES = r"(?:token|ticket|password|passwd|secret(?:_?key)?|api_?key)"  # or how a name ends
@@ -30,8 +31,8 @@ _REDACTIONS = (
     ),
     # `Authorization: Bearer X`, also as a pair of header bytes; the subprotocols `bearer, X`
     (re.compile(r"\b(bearer|basic|digest)((?:[\s,]|%20|%2C|\+)+)[\w.~+/=-]{6,}", re.IGNORECASE), r"\1\2***"),
-    # whatever has the form of a JWT, wherever it stands
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "***"),
+    # whatever begins like a JWT, wherever it stands; a pattern that looked for the dots would try again at each "eyJ"
+    (re.compile(r"\beyJ[\w-]{8}[\w-]*(?:\.[\w-]+)*"), "***"),
     # scheme://user:password@host
     (re.compile(r"(://[^\s/:@]*:)[^\s/@]+@"), r"\1***@"),
 )
@@ -125,6 +126,7 @@ def configure(*, log_format: str = "text", level: str = "INFO", stream: TextIO |
         server.filters = [Redaction()]
     for name in ("alembic", "asyncio"):  # each migration's and each loop's housekeeping
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # warns of each form that is none: a 400 says it
 
 
 def _rendering(log_format: str, stream: TextIO) -> list[Processor]:
