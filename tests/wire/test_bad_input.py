@@ -1,5 +1,6 @@
 """Hostile and broken clients: an error or the right close code for each, and the server goes on serving the others."""
 
+import asyncio
 import json
 
 import httpx2
@@ -256,3 +257,34 @@ async def test_a_page_holds_no_more_than_the_server_is_set_to(people, path):
     refused = await ana.ask("GET", f"{path}?limit=101", 422)
 
     assert refused.json()["detail"] == "limit must be from 1 to 100"
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+async def test_who_goes_in_the_middle_of_a_body_leaves_no_line_in_the_log(server, people, kind):
+    await people("there")
+    before = server.log()
+    head = f"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n"
+
+    _reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head.encode() + b"--x\r\n")
+    await writer.drain()
+    await asyncio.sleep(0.1)  # it waits for the rest now
+    writer.transport.abort()
+    await people("later")
+
+    assert server.log() == before
+
+
+async def test_odd_requests_leave_no_line_in_the_log(server, people):
+    await people("there")
+    before = server.log()
+
+    async with httpx2.AsyncClient(base_url=server.url) as http:
+        http2 = await http.get("/health/live", headers={"Connection": "Upgrade", "Upgrade": "h2c"})
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        no_form = await http.post("/api/v1/auth/login", content=b"abc", headers=kind)
+
+    assert (http2.status_code, no_form.status_code) == (200, 400)
+    assert server.log() == before

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from msgspec import json
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from tertulia.domain import errors as e
 from tertulia.services.executor import fault_of_ours
@@ -90,12 +91,16 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return _by_status(error)
 
+    async def gone(request: Request, error: Exception) -> Response:
+        return problem(400, "malformed", "The request ended before its body did")  # there is nobody to read it
+
     async def fault(request: Request, error: Exception) -> Response:
         return problem_of(fault_of_ours(error, f"{request.method} {request.url.path}"))
 
     app.add_exception_handler(e.TertuliaError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, by_status)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, fault)
 
 
