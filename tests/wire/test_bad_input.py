@@ -288,3 +288,15 @@ async def test_odd_requests_leave_no_line_in_the_log(server, people):
 
     assert (http2.status_code, no_form.status_code) == (200, 400)
     assert server.log() == before
+
+
+async def test_an_answer_tells_no_more_of_a_long_list_of_faults_than_can_be_read(people):
+    ana = await people("faulty")
+    room = (await ana.ask("POST", "/rooms", 201, json={"name": "Settings"})).json()["id"]
+    many = {f"\0{number}": 1 for number in range(5000)} | {"\0" + "k" * 5000: 1}
+
+    for settings in (many, dict(reversed(many.items()))):
+        answer = await ana.ask("PATCH", f"/rooms/{room}", 422, json={"settings": settings})
+
+        assert len(answer.content) < 10_000
+        assert 1 <= len(answer.json()["errors"]) <= 20

@@ -43,6 +43,12 @@ CODES = {
 """The code of errors that the framework raises by status alone."""
 
 
+MOST_FINDINGS = 20
+"""Invalid values that an answer lists: who sends thousands is not sent a list many times as long."""
+LONGEST_PART = 100
+"""Characters of a name from the request, where an answer repeats it."""
+
+
 def status_of(error: e.TertuliaError) -> int:
     return next(status for family, status in STATUS if isinstance(error, family))
 
@@ -106,7 +112,8 @@ def install(app: FastAPI) -> None:
 
 def _invalid(error: RequestValidationError) -> Response:
     """Pydantic's findings without its `input` and `ctx`, which hold what was sent: a password, say."""
-    found = [{"loc": _location(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in error.errors()]
+    findings = error.errors()[:MOST_FINDINGS]
+    found = [{"loc": _location(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in findings]
     if any(one["type"] == "json_invalid" for one in found):
         return problem(400, "malformed", "The body is not valid JSON")
     first = found[0] if found else {"loc": [], "msg": "invalid"}
@@ -116,7 +123,10 @@ def _invalid(error: RequestValidationError) -> Response:
 
 def _location(location: tuple[Any, ...]) -> list[str | int]:
     """Names from the request may hold lone surrogates, which no answer can be written with."""
-    return [part if isinstance(part, int) else str(part).encode(errors="replace").decode() for part in location]
+    return [
+        part if isinstance(part, int) else str(part)[:LONGEST_PART].encode(errors="replace").decode()
+        for part in location
+    ]
 
 
 def _by_status(error: HTTPException) -> Response:
