@@ -15,6 +15,7 @@ FRAMES = {
     "ping": Request(Ping(), "ping"),
     "authenticate": Request(Authenticate(token="t"), "authenticate"),
     "typing": Request(Type(room_id=RoomId(1)), "typing"),
+    "typing with an id": Request(Type(room_id=RoomId(1)), "typing", 8),
 }
 
 
@@ -50,7 +51,7 @@ def test_before_it_is_ready_a_session_takes_nothing_but_authenticate_and_ping(se
     assert (refused.name, refused.ref) == ("send_message", 7)
     assert session.receive("authenticate", 0.0) == FRAMES["authenticate"]
     assert session.receive("ping", 0.0) == FRAMES["ping"]
-    assert session.receive("typing", 0.0) is None
+    assert isinstance(session.receive("typing", 0.0), Refuse)
 
 
 def test_a_frame_of_the_other_kind_ends_the_session(session):
@@ -121,6 +122,14 @@ def test_typing_has_an_allowance_of_its_own_and_is_dropped_without_a_word(sessio
     assert answers[:180] == [FRAMES["typing"]] * 180
     assert set(answers[180:]) == {None}
     assert session.receive("send", 0.0) == SEND
+
+
+def test_typing_that_bears_an_id_is_answered_when_it_is_dropped_too(session):
+    answers = [session.receive("typing with an id", 0.0) for _ in range(181)]
+
+    assert isinstance(answers[180], Refuse)
+    assert isinstance(answers[180].error, TooFast)
+    assert answers[180].ref == 8
 
 
 def test_an_allowance_never_grows_beyond_its_burst():

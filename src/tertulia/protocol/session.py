@@ -11,7 +11,8 @@ from tertulia.protocol.dialect import CloseReason, Dialect, Request, Unreadable
 
 MALFORMED_IN_A_ROW = 10
 COALESCED = (Type,)
-"""Commands of the moment: over their rate they are dropped without a word, for the next one says it again."""
+"""Commands of the moment: over their rate they are dropped, for the next one says it again; without a word, unless
+they bear an id."""
 COALESCED_SHARE = 3.0
 """Their own allowance, as a multiple of that of all others."""
 BEFORE_READY = (Authenticate, Ping)
@@ -89,10 +90,10 @@ class Session:
         except Unreadable as unreadable:
             return self._pay(now, self._unreadable(unreadable))
         self._malformed = 0
-        if isinstance(request.command, COALESCED):
-            return request if self._may_coalesce(now) else None
         if not self.is_ready and not isinstance(request.command, BEFORE_READY):
             return self._pay(now, Refuse(MissingToken(), request.name, request.ref))
+        if isinstance(request.command, COALESCED):
+            return self._coalesce(now, request)
         return self._pay(now, request)
 
     def _unreadable(self, unreadable: Unreadable) -> Do:
@@ -115,8 +116,13 @@ class Session:
         refusal = Refuse(TooFast(wait), name, ref)
         return refusal if self._warnings < burst else HangUp(CloseReason.TOO_FAST, refusal, burst / rate)
 
-    def _may_coalesce(self, now: float) -> bool:
+    def _coalesce(self, now: float, request: Request) -> Do:
         rate, burst = self._pace.rate * COALESCED_SHARE, self._pace.burst * COALESCED_SHARE
         if self._coalesced is None:
             self._coalesced = Allowance(burst, now)
-        return self.is_ready and not self._coalesced.spend(rate, burst, now)
+        wait = self._coalesced.spend(rate, burst, now)
+        if not wait:
+            return request
+        if request.ref is UNSET:
+            return None
+        return self._pay(now, Refuse(TooFast(wait), request.name, request.ref))
