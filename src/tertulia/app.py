@@ -39,7 +39,7 @@ from tertulia.store import Store
 from tertulia.transport import logs, pages, problems
 from tertulia.transport.door import HttpDoor
 from tertulia.transport.echo import UNLIMITED_MESSAGE, EchoReceiver
-from tertulia.transport.edge import AnySlash, CrossOrigin, Origins
+from tertulia.transport.edge import AnySlash, BodyLimit, CrossOrigin, Origins
 from tertulia.transport.entrance import Endpoint, Entrance, Plain
 from tertulia.transport.monitoring import Gauges, Node
 from tertulia.transport.monitoring import router as monitoring
@@ -125,7 +125,6 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.max_body_bytes,
     )
     problems.install(app)
     pages.install(app)
@@ -133,6 +132,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(monitoring(node, Gauges(partial(read_gauges, parts, sockets))))
     app.router.routes.append(WebSocketRoute("/{path:path}", SocketEndpoint(entrance, sockets)))  # not under uvicorn
     describe_problems(app.openapi())  # which keeps what it made
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     app.add_middleware(CrossOrigin, origins=origins)
     app.add_middleware(AnySlash)
     app.add_middleware(logs.RequestId)

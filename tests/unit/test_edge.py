@@ -1,10 +1,13 @@
-"""Who may call from another origin, and where a socket says who it is."""
+"""Who may call from another origin, how large a body may be, and where a socket says who it is."""
 
 import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
 
 from tertulia.protocol.socket import Upgrade
+from tertulia.transport import problems
 from tertulia.transport.credentials import Credential, Kind, credential_of
-from tertulia.transport.edge import Origins
+from tertulia.transport.edge import BodyLimit, Origins
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,25 @@ def upgrade(query=None, **headers):
 )
 def test_a_credential_is_looked_for_in_the_order_of_the_contract(request_, credential):
     assert credential_of(request_) == credential
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+@pytest.mark.parametrize(("size", "status"), [(100, 200), (101, 413)])
+def test_a_body_over_the_limit_is_a_problem_whether_or_not_its_length_was_told(tells_length, size, status):
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/")
+    async def take(request: Request) -> int:
+        return len(await request.body())
+
+    app.add_middleware(BodyLimit, most=100)
+    body = b"x" * size
+
+    answer = TestClient(app).post("/", content=body if tells_length else iter([body]))
+
+    assert answer.status_code == status
+    if status == 413:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "too_large"
+        assert answer.json()["detail"] == "The body is larger than 100 bytes"

@@ -1,10 +1,15 @@
-"""The edge of HTTP, in plain ASGI: paths with and without a trailing slash, and who may call from another origin."""
+"""The edge of HTTP, in plain ASGI: paths with and without a trailing slash, who may call from another origin, and how
+large a body may be."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tertulia.domain.errors import TooLarge
+from tertulia.transport.problems import problem_of
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
@@ -22,6 +27,43 @@ class AnySlash:
             if path.endswith("/") and path != "/":
                 scope = {**scope, "path": path.rstrip("/") or "/"}
         await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """A body of more than *most* bytes is refused: at once if its length is told, else where it goes over that.
+
+    The framework's own limit answers the former in plain text, and before anybody could say who may read the answer.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app, self._most = app, most
+        self._refusal = TooLarge(f"The body is larger than {most} bytes")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif _told_length(scope) > self._most:
+            await problem_of(self._refusal)(scope, receive, send)
+        else:
+            await self._app(scope, self._counted(receive), send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        got = 0
+
+        async def counted() -> Message:
+            nonlocal got
+            message = await receive()
+            got += len(message.get("body", b""))
+            if got > self._most:
+                raise HTTPException(413, self._refusal.message)  # of all that is raised, FastAPI lets this through
+            return message
+
+        return counted
+
+
+def _told_length(scope: Scope) -> int:
+    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(told[:20]) if told.isdigit() else 0  # what is longer is no less
 
 
 class Origins:
