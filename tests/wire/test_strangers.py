@@ -210,6 +210,24 @@ def test_to_who_is_no_member_a_private_room_is_not_there(scene, route):
         assert answer[0] == 404, who
 
 
+async def test_a_hidden_message_is_none_where_one_is_a_member(scene):
+    client = await Cafe.open(scene.never)
+    for path in ("GET /rooms/1/messages?cursor={message}", "GET /chat?room_id=1&cursor={message}"):
+        hidden, nothing = (told(scene.ask(scene.never.token, path, **ids)) for ids in (scene.hidden, scene.nothing))
+        assert hidden == nothing
+        assert hidden[0] == 422
+    for event, data in (
+        ("fetch_messages", {"room_id": 1, "cursor": "{message}"}),
+        ("send_message", {"room_id": 1, "message": "aha", "reply_to": "{message}"}),
+    ):
+        hidden, nothing = [
+            (await client.answer(event, **fill(data, **ids)))["data"] for ids in (scene.hidden, scene.nothing)
+        ]
+        assert hidden == nothing
+        assert hidden["code"] == "invalid"
+    await client.close()
+
+
 def test_lists_and_searches_do_not_tell_of_it(scene):
     for person in scene.removed().values():
         for path in ("/rooms?limit=100", "/rooms?q=Hidden", "/rooms?mine=true"):
