@@ -257,6 +257,7 @@ async def test_a_page_holds_no_more_than_the_server_is_set_to(people, path):
     refused = await ana.ask("GET", f"{path}?limit=101", 422)
 
     assert refused.json()["detail"] == "limit must be from 1 to 100"
+    assert refused.json()["errors"][0]["loc"] == ["query", "limit"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """HTTP errors: every refusal as `application/problem+json` (RFC 9457), and never a word of what was sent."""
 
 import math
+from collections.abc import Container
 from http import HTTPStatus
 from typing import Any
 
@@ -74,10 +75,12 @@ def problem(
     return Response(json.encode(body), status, headers, "application/problem+json")
 
 
-def problem_of(error: e.TertuliaError) -> Response:
+def problem_of(error: e.TertuliaError, *, in_path: Container[str] = (), in_query: Container[str] = ()) -> Response:
+    """*in_path*, *in_query*: the names of the values that did not come in the request's body."""
     errors = None
     if isinstance(error, e.Invalid) and error.field:
-        errors = [{"loc": ["body", error.field], "msg": error.message, "type": error.code}]
+        place = "path" if error.field in in_path else "query" if error.field in in_query else "body"
+        errors = [{"loc": [place, error.field], "msg": error.message, "type": error.code}]
     retry_after = error.retry_after if isinstance(error, e.TooFast | e.Unavailable) else None
     return problem(status_of(error), error.code, error.message, errors=errors, retry_after=retry_after)
 
@@ -87,7 +90,7 @@ def install(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, e.TertuliaError)
-        return problem_of(error)
+        return problem_of(error, in_path=request.path_params, in_query=request.query_params)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
