@@ -495,11 +495,11 @@ class Overtaken(Passwords):
 
     meanwhile = None
 
-    async def hash(self, password):
-        return await self._after(super().hash(password))
+    async def hash(self, password, address=""):
+        return await self._after(super().hash(password, address))
 
-    async def verify(self, password, hashed):
-        return await self._after(super().verify(password, hashed))
+    async def verify(self, password, hashed, address=""):
+        return await self._after(super().verify(password, hashed, address))
 
     async def _after(self, work):
         result = await work

@@ -7,7 +7,13 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from accounts_world import CHEAP
 from tertulia.domain.errors import Invalid, Unavailable, WeakPassword
-from tertulia.services.passwords import MOST_WAITING, Passwords, check_new_password, common_passwords
+from tertulia.services.passwords import (
+    MOST_WAITING,
+    MOST_WAITING_OF_A_PLACE,
+    Passwords,
+    check_new_password,
+    common_passwords,
+)
 
 
 @pytest.fixture
@@ -99,6 +105,29 @@ async def test_too_many_at_once_are_refused_and_the_others_served(passwords):
     assert outcomes[:MOST_WAITING] == [(False, None)] * MOST_WAITING
     assert [type(outcome) for outcome in outcomes[MOST_WAITING:]] == [Unavailable] * 3
     assert await passwords.verify("rubber boots", None) == (False, None)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::{:x}"])
+async def test_one_place_does_not_keep_the_others_out(passwords, address):
+    async with asyncio.TaskGroup() as group:
+        greedy = [
+            group.create_task(_outcome(passwords.verify("?", None, address.format(number))))
+            for number in range(MOST_WAITING + 100)
+        ]
+        await asyncio.sleep(0)
+        other = group.create_task(passwords.verify("rubber boots", None, "198.51.100.1"))
+    refused = [task.result() for task in greedy if isinstance(task.result(), Unavailable)]
+
+    assert len(greedy) - len(refused) == MOST_WAITING_OF_A_PLACE
+    assert other.result() == (False, None)
+    assert await passwords.verify("?", None, address.format(0)) == (False, None)
+
+
+async def _outcome(work):
+    try:
+        return await work
+    except Unavailable as refusal:
+        return refusal
 
 
 async def test_who_hangs_up_leaves_the_queue(passwords):

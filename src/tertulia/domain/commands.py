@@ -27,10 +27,13 @@ class PageCommand(Command[R], frozen=True, kw_only=True):
 
 
 class Register(Command[User], frozen=True, kw_only=True):
+    """*address*: where it comes from, for none may take all the server's time."""
+
     username: str
     password: str
     email: str | None = None
     display_name: str | None = None
+    address: str = ""
 
 
 class Login(Command[Tokens], frozen=True, kw_only=True):

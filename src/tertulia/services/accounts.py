@@ -82,7 +82,7 @@ class Accounts:
         display_name = username if command.display_name is None else check_display_name(command.display_name)
         check_new_password(command.password, username)
         await self._store.read(lambda reader: stored_users.need_free(reader, username, email))  # cheaper than a hash
-        hashed = await self._passwords.hash(command.password)
+        hashed = await self._passwords.hash(command.password, command.address)
 
         def create(work: Work) -> User:
             work.lock(STARTER_ROOM)
@@ -108,7 +108,8 @@ class Accounts:
     async def _log_in(self, name: str, command: c.Login) -> Tokens | None:
         """None: the account was changed meanwhile, and has to be looked at again."""
         found = await self._store.read(lambda reader: stored_users.find_credentials(reader, name))
-        is_right, newer = await self._passwords.verify(command.password, found.password_hash if found else None)
+        hashed = found.password_hash if found else None
+        is_right, newer = await self._passwords.verify(command.password, hashed, command.address)
         if found is None or not is_right or not found.user.is_active:
             raise InvalidCredentials
         return await self._store.write(lambda work: self._open_session(work, command, found, newer))

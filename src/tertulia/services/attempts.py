@@ -70,11 +70,11 @@ class Attempts:
 
 def _key(address: str, name: str | None = None) -> bytes:
     """Of fixed size: names come from strangers, and may be of any length."""
-    parts = (_place(address),) if name is None else (_place(address), name)
+    parts = (place_of(address),) if name is None else (place_of(address), name)
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
 
 
-def _place(address: str) -> str:
+def place_of(address: str) -> str:
     """Whoever has one IPv6 address has 2^64 of them."""
     try:
         ip = ip_address(address)

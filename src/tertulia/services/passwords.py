@@ -7,6 +7,7 @@ import sys
 import threading
 import unicodedata
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -18,6 +19,7 @@ from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from tertulia.domain.errors import Unavailable, WeakPassword
+from tertulia.services.attempts import place_of
 from tertulia.services.checks import check_text
 from tertulia.store.users import fold
 
@@ -26,6 +28,8 @@ SHORTEST, LONGEST = 8, 256
 THREADS = 2
 MOST_WAITING = 200
 """More than are done within a few seconds, after which nobody waits for their login any more."""
+MOST_WAITING_OF_A_PLACE = 50
+"""So that a stranger who registers or guesses without end does not keep everybody else out."""
 NICENESS = 10
 """Of the threads that hash: when the machine is busy, messages go first."""
 
@@ -45,16 +49,16 @@ class Passwords:
         salt, digest = (b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
         self._nobody = f"$argon2id$v=19$m={memory_cost},t={time_cost},p={parallelism}${salt}${digest}"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords", initializer=_be_nice)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # by address
 
-    async def hash(self, password: str) -> str:
-        """Of a password that was checked. Raises Unavailable when too many wait."""
-        return await self._on_a_thread(lambda: self._hash.hash(_normal(password)))
+    async def hash(self, password: str, address: str = "") -> str:
+        """Of a password that was checked. Raises Unavailable when too many wait, of all or of *address*."""
+        return await self._on_a_thread(lambda: self._hash.hash(_normal(password)), address)
 
-    async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+    async def verify(self, password: str, hashed: str | None, address: str = "") -> tuple[bool, str | None]:
         """Whether it is right, and a newer hash if the old one is of other costs. None as *hashed*, for a user who is
-        not there, takes as long as any. Raises Unavailable when too many wait."""
-        return await self._on_a_thread(lambda: self._compare(password, hashed))
+        not there, takes as long as any. Raises Unavailable as `hash` does."""
+        return await self._on_a_thread(lambda: self._compare(password, hashed), address)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -67,14 +71,17 @@ class Passwords:
         except UnknownHashError:
             return self._hash.verify_and_update(_normal(password), self._nobody)
 
-    async def _on_a_thread(self, work: Callable[[], T]) -> T:
-        if self._waiting >= MOST_WAITING:
+    async def _on_a_thread(self, work: Callable[[], T], address: str) -> T:
+        place = place_of(address)
+        is_too_much = place != "" and self._waiting[place] >= MOST_WAITING_OF_A_PLACE
+        if is_too_much or self._waiting.total() >= MOST_WAITING:
             raise Unavailable("Too many logins at once", retry_after=5)
-        self._waiting += 1
+        self._waiting[place] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._waiting -= 1
+            self._waiting[place] -= 1
+            self._waiting += Counter()  # without those that are at nought
 
 
 def check_new_password(password: str, username: str = "", *, field: str = "password") -> None:

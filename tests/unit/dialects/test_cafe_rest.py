@@ -150,13 +150,13 @@ ROWS = [
     # auth
     (
         ("POST", "/auth/register", {"username": "alice", "password": "p"}),
-        c.Register(username="alice", password="p"),
+        c.Register(username="alice", password="p", address="testclient"),
         ALICE,
         (201, ALICE_DATA),
     ),
     (
         ("POST", "/auth/register", {"username": "a", "password": "p", "email": "a@b", "display_name": "A", "x": 1}),
-        c.Register(username="a", password="p", email="a@b", display_name="A"),
+        c.Register(username="a", password="p", email="a@b", display_name="A", address="testclient"),
         ALICE,
         (201, ALICE_DATA),
     ),

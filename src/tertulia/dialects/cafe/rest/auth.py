@@ -25,9 +25,9 @@ def logins(api: APIRouter, door: Door) -> None:
         dependencies=JSON_BODY,
         **problems(403, 409),
     )
-    async def register(body: models.NewAccount) -> User:
+    async def register(body: models.NewAccount, caller: FromCaller) -> User:
         """Make an account. The first steps after this: log in, and open a socket."""
-        return await door.execute(c.Register(**body.given()), None)
+        return await door.execute(c.Register(**body.given(), address=caller.address), None)
 
     @api.post(
         "/auth/login", tags=AUTH, response_model=models.Tokens, openapi_extra=CREDENTIALS_BODY, **problems(401, 403)
