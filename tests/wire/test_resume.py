@@ -106,6 +106,15 @@ async def test_the_pages_of_the_log_are_what_the_sockets_heard(people, room):
     assert [frame for frame in items if frame["data"]["seq"] > 1] == heard
 
 
+async def test_a_page_of_a_log_that_ends_before_what_the_client_knows_says_so(people, room):
+    owner, room_id, _ = room
+    head = (await owner.person.ask("GET", f"/rooms/{room_id}", 200)).json()["last_seq"]
+
+    page = (await owner.person.ask("GET", f"/rooms/{room_id}/events?after={head + 100}", 200)).json()
+
+    assert (page["items"], page["seq"], page["has_more"]) == ([], head, False)
+
+
 async def test_a_left_room_is_silent_and_membership_stays(people, room, driver):
     owner, room_id, _ = room
     ana = people.keep(await driver.connect(await people("ana")))

@@ -268,7 +268,8 @@ class LogItem(Shape):
 
 
 class LogPage(Shape):
-    """*seq*: of the last item, to go on `after`. A log of another *epoch* than before is another log: start anew."""
+    """*seq*: of the last item, to go on `after`. A log of another *epoch* than before, or whose *seq* is less than the
+    `after` that was asked for, is another log: start anew."""
 
     epoch: str
     items: list[LogItem]

@@ -81,5 +81,6 @@ def room_life(api: APIRouter, door: Door) -> None:
         page = await door.execute(c.ListEvents(room_id=RoomId(room_id), after=Seq(after), limit=limit), actor)
         items = [log_item(event, event.user_id == actor.user_id) for event in page.items]
         told = [item for item in items if item is not None]
-        body = JSON.encode(EventsPage(page.epoch, told, page.seq, page.has_more))
+        seq = min(page.seq, page.head)  # a log that ends before what the client knows is another log
+        body = JSON.encode(EventsPage(page.epoch, told, seq, page.has_more))
         return Response(body, media_type="application/json")
