@@ -28,6 +28,18 @@ async def test_who_makes_a_room_owns_it_and_is_the_first_event_of_its_log(scene:
     assert scene.events == [added]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["\u200b", "\u3164", "Caf\u00e9\u202egpj.", "Caf\u00e9\u2028Staff", "Cafe" + "\u0301" * 9, "\u2066Caf\u00e9"],
+)
+async def test_a_name_that_hides_or_turns_around_what_it_says_is_none(scene: Scene, name: str):
+    ana = await scene.user("ana")
+    room = await scene.do(ana, c.CreateRoom(name="Garden"))
+
+    await scene.refuses(Invalid, ana, c.CreateRoom(name=name))
+    await scene.refuses(Invalid, ana, c.UpdateRoom(room_id=room.id, name=name))
+
+
 async def test_a_space_is_entered_in_its_middle(scene: Scene) -> None:
     ana = await scene.user("ana")
     room = await scene.room(ana, space=c.NewSpace(width=800, height=600, background="grass"))

@@ -41,12 +41,18 @@ def check_username(username: str) -> str:
 
 
 def check_display_name(name: str) -> str:
-    """One line in which something can be seen. Raises Invalid."""
-    shown = check_name(name, "display_name", most=LONGEST_DISPLAY_NAME)
-    if _STEERING.search(shown) or not any(_is_visible(char) for char in shown) or _piled(shown) > MOST_MARKS:
-        raise Invalid("display_name must be one line of plain text", field="display_name")
+    """Raises Invalid."""
+    shown = check_title(name, "display_name", most=LONGEST_DISPLAY_NAME)
     if _is_taken_for_nobody(shown):
         raise Invalid("This display name is reserved", field="display_name")
+    return shown
+
+
+def check_title(name: str, field: str, *, most: int) -> str:
+    """One line in which something can be seen, and nothing turns the text around it. Raises Invalid."""
+    shown = check_name(name, field, most=most)
+    if _STEERING.search(shown) or not any(_is_visible(char) for char in shown) or _piled(shown) > MOST_MARKS:
+        raise Invalid(f"{field} must be one line of plain text", field=field)
     return shown
 
 

@@ -23,8 +23,9 @@ from tertulia.domain.ids import RoomId
 from tertulia.domain.models import Actor, Page, Room, Space
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.services import policy
-from tertulia.services.checks import check_json, check_name, check_page, check_text
+from tertulia.services.checks import check_json, check_page, check_text
 from tertulia.services.members import admit
+from tertulia.services.names import check_title
 from tertulia.store import Reader, Store, Work
 from tertulia.store import rooms as stored
 from tertulia.store.members import add_member
@@ -136,7 +137,7 @@ class Rooms:
         return msgspec.structs.replace(room, **changes)
 
     def _name(self, name: str) -> str:
-        return check_name(name, "name", most=self._max_name)
+        return check_title(name, "name", most=self._max_name)
 
     def _description(self, description: str) -> str:
         return check_text(description.strip(), "description", most=self._max_description)
