@@ -363,6 +363,15 @@ async def test_who_is_muted_says_nothing_by_any_way(scene, people):
     assert (await guest.ask("POST", f"/rooms/{room}/messages", 403, json=said)).json()["code"] == "muted"
 
 
+def test_nobody_on_the_way_keeps_a_token(scene):
+    login = {"username": scene.kicked.name, "password": PASSWORD}
+    tokens = scene.http.post("/api/v1/auth/login", json=login)
+    successor = scene.http.post("/api/v1/auth/refresh", json={"refresh_token": tokens.json()["refresh_token"]})
+    ticket = scene.ask(successor.json()["access_token"], "POST /auth/ws-ticket")
+
+    assert {one.headers["cache-control"] for one in (tokens, successor, ticket)} == {"no-store"}
+
+
 def test_a_token_tells_nothing_but_who_and_until_when(scene):
     payload = scene.owner.token.split(".")[1]
 

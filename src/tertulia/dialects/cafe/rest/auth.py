@@ -6,7 +6,14 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import CREDENTIALS_BODY, JSON_BODY, NO_CONTENT, FromCaller, credentials
+from tertulia.dialects.cafe.rest.requests import (
+    CREDENTIALS_BODY,
+    JSON_BODY,
+    NO_CONTENT,
+    NOT_TO_BE_KEPT,
+    FromCaller,
+    credentials,
+)
 from tertulia.domain import commands as c
 from tertulia.domain.ids import SessionId
 from tertulia.domain.models import Actor, Tokens, User
@@ -30,7 +37,12 @@ def logins(api: APIRouter, door: Door) -> None:
         return await door.execute(c.Register(**body.given(), address=caller.address), None)
 
     @api.post(
-        "/auth/login", tags=AUTH, response_model=models.Tokens, openapi_extra=CREDENTIALS_BODY, **problems(401, 403)
+        "/auth/login",
+        tags=AUTH,
+        response_model=models.Tokens,
+        dependencies=NOT_TO_BE_KEPT,
+        openapi_extra=CREDENTIALS_BODY,
+        **problems(401, 403),
     )
     async def login(body: Annotated[models.Credentials, Depends(credentials)], caller: FromCaller) -> Tokens:
         """Get tokens for a username (or email address) and a password, as JSON or as a form."""
@@ -39,7 +51,13 @@ def logins(api: APIRouter, door: Door) -> None:
         )
         return await door.execute(command, None)
 
-    @api.post("/auth/refresh", tags=AUTH, response_model=models.Tokens, dependencies=JSON_BODY, **problems(401))
+    @api.post(
+        "/auth/refresh",
+        tags=AUTH,
+        response_model=models.Tokens,
+        dependencies=[*JSON_BODY, *NOT_TO_BE_KEPT],
+        **problems(401),
+    )
     async def refresh_tokens(body: models.RefreshToken) -> Tokens:
         """Get new tokens for a refresh token, which is good for this once."""
         return await door.execute(c.RefreshTokens(refresh_token=body.refresh_token), None)
@@ -75,7 +93,7 @@ def sessions(api: APIRouter, door: Door) -> None:
         """Log out somewhere else."""
         await door.execute(c.EndSession(session_id=SessionId(session_id)), actor)
 
-    @api.post("/auth/ws-ticket", tags=AUTH, response_model=models.Ticket, **problems(401))
+    @api.post("/auth/ws-ticket", tags=AUTH, response_model=models.Ticket, dependencies=NOT_TO_BE_KEPT, **problems(401))
     async def issue_ticket(actor: Who) -> c.Ticket:
         """A ticket opens one socket, for clients that cannot send headers and will not put a token in an address."""
         return await door.execute(c.IssueTicket(), actor)

@@ -35,6 +35,15 @@ JSON_BODY: list[Any] = [Depends(json_only)]
 """The `dependencies=` of a route with a body."""
 
 
+async def no_store(response: Response) -> None:
+    """A dependency: nobody on the way keeps the answer (RFC 6749 §5.1)."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+NOT_TO_BE_KEPT: list[Any] = [Depends(no_store)]
+"""The `dependencies=` of a route that gives tokens."""
+
+
 NO_CONTENT: dict[str, Any] = {"status_code": 204, "response_class": Response}
 """For a route that has nothing to say."""
 
