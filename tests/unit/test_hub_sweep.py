@@ -155,16 +155,6 @@ async def test_one_socket_too_many_closes_the_one_that_was_silent_longest(world)
     assert len(world.hub.connections_of(1)) == 3
 
 
-async def test_a_drain_sends_everybody_away_each_to_come_back_at_another_time(world):
-    clients = [world.client(user) for user in range(1, 31)]
-    world.hub.drain(10.0)
-    delays = [client.heard("bye")[0]["retry_after"] for client in clients]
-    assert all(0 <= delay <= 10 for delay in delays)
-    assert len(set(delays)) > 20
-    assert {close_of(client) for client in clients} == {"restarting"}
-    assert not world.hub.connections
-
-
 async def test_a_room_that_nobody_hears_is_forgotten_after_a_while(world):
     ana = world.client(1)
     ana.enter()

@@ -1,7 +1,6 @@
 """The hub: who hears what. Every commit and every word of another node comes in here, and goes out as frames."""
 
 import asyncio
-import random
 from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 
@@ -124,11 +123,11 @@ class Hub:
             del self._users[connection.user_id]
         self._rooms.forget(connection, reason)
 
-    def hang_up(self, connection: Connection, reason: CloseReason, retry_after: float | None = None) -> None:
+    def hang_up(self, connection: Connection, reason: CloseReason) -> None:
         """Say farewell and close; who does not read is not told, and is dropped if it does not begin to."""
         socket, dialect = connection.socket, connection.dialect
         reads = connection.paused_since is None
-        farewell = dialect.farewell(reason, retry_after) if reads else None
+        farewell = dialect.farewell(reason, None) if reads else None
         if farewell is not None:
             socket.write(farewell)
         self.counters.slow_closed += reason is CloseReason.SLOW_CONSUMER
@@ -142,11 +141,6 @@ class Hub:
         ended = frozenset(session_ids)
         for connection in [one for one in self._connections if one.session_id in ended]:
             self.hang_up(connection, CloseReason.INVALID_TOKEN)
-
-    def drain(self, retry_spread: float) -> None:
-        """The node restarts: everybody out, each told to come back at a time of their own within *retry_spread*."""
-        for connection in list(self._connections):
-            self.hang_up(connection, CloseReason.RESTARTING, random.uniform(0.0, retry_spread))
 
     def pause(self, connection: Connection) -> None:
         """Its socket takes no more: from where it is now, it is behind."""
