@@ -80,6 +80,18 @@ def test_every_module_begins_with_its_promise():
     assert not found, "one line that says the module's stage or promise"
 
 
+def test_the_hub_never_awaits_a_socket():
+    written = re.compile(r"\b(?:socket|connection|write|send|receiver)\b", re.IGNORECASE)
+    waits = [
+        place
+        for place, node in nodes(ast.Await)
+        if place.startswith("src/tertulia/fanout/")
+        and "redis.py" not in place  # whose sockets are Redis's
+        and written.search(ast.unparse(node))
+    ]
+    assert waits == [], "Write without waiting: `socket.write(frames)` takes them, and says by `on_pause` to stop"
+
+
 def test_nothing_is_printed():
     found = [place for place, call in calls() if call in ("print", "pprint", "breakpoint")]
     assert not found, "use logging; in cli.py typer.echo"

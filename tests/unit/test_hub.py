@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from fanout_world import (
+    NOW,
     ROOM,
     MemoryLog,
     Plain,
@@ -18,7 +19,9 @@ from fanout_world import (
     turns,
     until,
 )
-from tertulia.domain.events import UserTyping
+from tertulia.domain.events import MemberAdded, MemberUpdated, RoomUpdated, UserTyping
+from tertulia.domain.models import Room
+from tertulia.domain.roles import RoomKind, RoomRole
 
 
 @pytest.fixture
@@ -350,6 +353,32 @@ async def test_a_kicked_member_hears_of_it_and_nothing_more(world):
     assert not world.hub.is_in(ben.connection, ROOM)
     assert ben.removed_from == bens_other.removed_from == [ROOM]
     assert [left["reason"] for left in ana.heard("user_left")] == ["removed"]
+
+
+async def test_membership_events_alone_end_a_subscription_at_their_place_in_the_log(world):
+    ana, ben = world.client(1), world.client(2)
+    ana.enter()
+    ben.enter()
+    about_ben = {"user_id": 2, "username": "user2", "role": RoomRole.MEMBER, "by": 1, "created_at": NOW}
+    room = Room(id=ROOM, kind=RoomKind.CHANNEL, name="shut", is_private=True, created_at=NOW, updated_at=NOW)
+    said = world.say(user_id=2)
+    world.commit(
+        edited(said, "bye"),
+        deleted(said),
+        MemberAdded(**about_ben),
+        MemberUpdated(**about_ben),
+        RoomUpdated(user_id=1, room=room, created_at=NOW),
+        removed(3),
+    )
+    await turns()
+    assert world.hub.is_in(ana.connection, ROOM)
+    assert world.hub.is_in(ben.connection, ROOM)
+    world.commit(removed(2), sent(user_id=1), room_deleted(), sent(user_id=1))
+    await turns()
+    assert ben.seqs() == list(range(1, 9))
+    assert ana.seqs() == list(range(1, 11))
+    assert not world.hub.is_in(ana.connection, ROOM)
+    assert not world.hub.is_in(ben.connection, ROOM)
 
 
 async def test_one_who_lags_when_kicked_gets_the_kick_and_none_of_the_rest(world):
