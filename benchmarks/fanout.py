@@ -219,6 +219,7 @@ def _stall(plan: Plan, prepared: product.Prepared, folder: Path, results: Result
 def _add_latency(results: Results, key: tuple[Any, ...], result: Mapping[str, Any]) -> None:
     results.add(*key, "p50", value=result["latency"]["p50_ms"])
     results.add(*key, "p99", value=result["latency"]["p99_ms"])
+    results.add(*key, "others", value=result["others"])
     results.add("others", value=result["others"])
 
 
@@ -296,9 +297,10 @@ def _paced_table(names: list[str], results: Results) -> str:
                     results.get(*key, "us").spread(2),
                     number(results.median(*key, "core")),
                     latency + (" (falls behind)" if p99 > 500 else ""),
+                    f"{results.median(*key, 'others'):.0%}",
                 ]
             )
-    return table(["messages/s", "server", "CPU us/delivery", "core", "p50 / p99 ms"], rows)
+    return table(["messages/s", "server", "CPU us/delivery", "core", "p50 / p99 ms", "others' share of the core"], rows)
 
 
 def _idle_table(names: list[str], results: Results) -> str:
