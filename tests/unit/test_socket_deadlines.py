@@ -68,6 +68,15 @@ def test_a_body_that_stops_is_answered_408(kind: str) -> None:
 
 
 @own
+def test_what_came_of_a_body_earns_no_time_for_a_rest_that_does_not_come(kind: str) -> None:
+    with serving(kind, limits=SHORT) as site, site.peer() as peer:
+        started = time.monotonic()
+        peer.send(POST + b"x" * 99_999)
+        assert peer.response().status == 408
+        assert time.monotonic() - started < 5  # at the slowest rate the bytes would have taken ten
+
+
+@own
 def test_a_body_that_earns_its_time_is_taken(kind: str) -> None:
     with serving(kind, limits={"body_after": 1.0, "slowest_rate": 50_000}) as site, site.peer() as peer:
         peer.send(POST)

@@ -39,7 +39,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._sockets: Sockets = app_state["sockets"]
         self._waits_for = _IDLE
         self._rounds = 0  # of the sweep, in this wait
-        self._body = 0  # bytes of it that came
+        self._body = 0  # bytes of it that came, and have earned no time yet
         self._bare = 0  # bytes that came since the last byte of a body
         self._chunk = b""
 
@@ -113,7 +113,10 @@ class HttpProtocol(HttpToolsProtocol):
         patience = self._patience()
         if patience is None:
             return
-        self._rounds += 1
+        # What came earns as much time as the slowest would have taken, but none beyond that: a body that came at once,
+        # but for its last byte, would be held for an hour.
+        earned, self._body = divmod(self._body, self._sockets.bytes_per_round)
+        self._rounds = max(0, self._rounds - earned) + 1
         if self._rounds > patience:
             self._give_up(None if self._waits_for == _IDLE else 408)
 
@@ -125,7 +128,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._waits_for == _HEAD and not self._is_answering():
             return sockets.head_rounds
         if self._waits_for == _BODY and not self.flow.read_paused:
-            return sockets.body_rounds + self._body // sockets.bytes_per_round
+            return sockets.body_rounds
         return None
 
     def _give_up(self, status: int | None) -> None:
