@@ -119,6 +119,13 @@ async def test_a_page_of_another_site_gets_no_socket(people, origin, is_welcome)
         assert (await simple.closes())[0] == 1008
 
 
+async def test_a_page_of_another_site_can_read_why_it_gets_no_echo(server):
+    async with websockets.connect(f"{server.ws_url}/ws/echo", origin="https://evil.example") as socket:
+        await socket.wait_closed()
+
+    assert (socket.close_code, socket.close_reason) == (1008, "Not allowed")
+
+
 async def test_logging_out_closes_the_sockets_of_that_login_at_once_and_no_others(people):
     ana = await people("ana")
     other = await sign_up(ana.base, ana.name)

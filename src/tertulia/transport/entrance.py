@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tertulia.domain.ids import MAX_ID, RoomId
 from tertulia.protocol.dialect import CloseReason, Dialect
-from tertulia.protocol.socket import Accepted, Receiver, Refused, Upgrade
+from tertulia.protocol.socket import Accepted, Receiver, Refused, Socket, Upgrade
 from tertulia.transport.credentials import BEARER, credential_of
 from tertulia.transport.edge import Origins
 from tertulia.transport.session import Lobby, SocketSession
@@ -32,6 +32,19 @@ class Plain(Struct, frozen=True):
     max_message: int | None = None
 
 
+class TurnedAway:
+    """The receiver of a socket that is not welcome where no dialect could say so."""
+
+    def on_open(self, socket: Socket) -> None:
+        socket.close(1008, "Not allowed")
+
+    def on_text(self, text: str) -> None: ...
+    def on_binary(self, data: bytes) -> None: ...
+    def on_close(self, code: int, reason: str) -> None: ...
+    def on_pause(self) -> None: ...
+    def on_resume(self) -> None: ...
+
+
 class Entrance:
     """An `Accept`: decides on each upgrade. A refusal is accepted and then closed, so that a page can read why."""
 
@@ -48,7 +61,7 @@ class Entrance:
                 return self._seat(endpoint, found, upgrade, is_welcome=is_welcome)
         for plain in self._plain:
             if plain.path.fullmatch(path):
-                return Accepted(plain.receiver(), max_message=plain.max_message) if is_welcome else Refused(403)
+                return Accepted(plain.receiver() if is_welcome else TurnedAway(), max_message=plain.max_message)
         return NOT_FOUND
 
     def _seat(self, endpoint: Endpoint, found: re.Match[str], upgrade: Upgrade, *, is_welcome: bool) -> Accepted:
