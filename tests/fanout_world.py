@@ -149,7 +149,7 @@ class Client:
         access = Access(actor, expires_at or datetime.now(UTC) + timedelta(hours=1))
         self.connection = Connection(self.socket, dialect, access)
         self.removed_from = []
-        self.connection.on_removed = self.removed_from.append
+        self.connection.on_removed = lambda event: self.removed_from.append(event.room_id)
         hub.connect(self.connection)
 
     def on_pause(self):

@@ -54,7 +54,7 @@ class CatchUp:
         counters: Counters,
         *,
         flush: Callable[[Fan], None],
-        end: Callable[[Subscription], None],
+        end: Callable[[Subscription, DurableEvent], None],
         give_up: Callable[[Subscription], None],
     ) -> None:
         """*end*: it was given the last event it may hear. *give_up*: the log has not got what it needs."""
@@ -132,20 +132,22 @@ class CatchUp:
         user_id, dialect = connection.user_id, connection.dialect
         frames: list[bytes] = []
         size = 0
-        is_last = False
+        last: DurableEvent | None = None
         for entry in entries:
             frame = entry.frame_for(user_id, dialect)
             frames.append(frame)
             size += len(frame)
             subscription.position = entry.seq
-            is_last = ends(entry.event, user_id)
-            if is_last or size >= PIECE:
+            if ends(entry.event, user_id):
+                last = entry.event
+                break
+            if size >= PIECE:
                 break
         self._counters.deliveries += len(frames)
         if size:
             connection.write(b"".join(frames))
-        if is_last:
-            self._end(subscription)
+        if last is not None:
+            self._end(subscription, last)
 
     def _join(self, subscription: Subscription, fan: Fan) -> None:
         self._flush(fan)

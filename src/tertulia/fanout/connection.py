@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Protocol
 
 from tertulia.domain.clock import utc_now
+from tertulia.domain.events import DurableEvent
 from tertulia.domain.ids import RoomId, Seq, SessionId, UserId
 from tertulia.domain.models import Access, Actor
 from tertulia.fanout.feed import Entry
@@ -86,8 +87,8 @@ class Connection:
         self.paused_since: float | None = None
         """Since when it reads too slowly, and is given nothing that can wait."""
         self.rooms: dict[RoomId, Subscription] = {}
-        self.on_removed: Callable[[RoomId], None] | None = None
-        """Told when the log itself ended a subscription: the membership or the room is no more."""
+        self.on_removed: Callable[[DurableEvent], None] | None = None
+        """Told by what the log itself ended a subscription: the membership or the room is no more."""
         self.flow: Flow | None = None
         self.beat_at = 0.0
         self.place = 0

@@ -247,15 +247,15 @@ class Rooms:
                     continue  # its snapshot knows of this, and of what came after
                 connection = subscription.connection
                 connection.write(connection.dialect.encode(event, False) or b"")
-            self._end_by_log(subscription)
+            self._end_by_log(subscription, event)
         if isinstance(event, RoomDeleted):
             self._drop(fan)
 
-    def _end_by_log(self, subscription: Subscription) -> None:
+    def _end_by_log(self, subscription: Subscription, event: DurableEvent) -> None:
         on_removed = subscription.connection.on_removed
         self._end(subscription, "removed")
         if on_removed is not None:
-            on_removed(subscription.room_id)
+            on_removed(event)
 
     def _end(self, subscription: Subscription, reason: str) -> None:
         if subscription.standing is Standing.ENDED:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from tertulia.domain import commands as c
 from tertulia.domain import errors as e
 from tertulia.domain.clock import Clock
-from tertulia.domain.events import UserTyping
+from tertulia.domain.events import DurableEvent, RoomDeleted, UserTyping
 from tertulia.domain.ids import RoomId
 from tertulia.domain.models import Access, Space
 from tertulia.fanout import Connection, Hub
@@ -363,10 +363,11 @@ class SocketSession:
         if self._socket is not None and frames:
             self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
-    def _removed(self, room_id: RoomId) -> None:
-        """The membership ended: a socket that is there for this room alone has no more use."""
-        if room_id == self._room_id:
-            self._hang_up(CloseReason.NOT_A_MEMBER)
+    def _removed(self, event: DurableEvent) -> None:
+        """The membership or the room ended: a socket that is there for this room alone has no more use."""
+        if event.room_id == self._room_id:
+            is_gone = isinstance(event, RoomDeleted)
+            self._hang_up(CloseReason.NO_SUCH_ROOM if is_gone else CloseReason.NOT_A_MEMBER)
 
     def _give_up(self, reason: CloseReason) -> None:
         """The peer is not there, or does not read: the hub knows how to part from such, and counts them."""
