@@ -40,7 +40,7 @@ class Executor:
     def post(self, command: SendMessage, actor: Actor, done: Callable[[SendResult | TertuliaError], None]) -> None:
         """Send a message without a task or a future: *done* is called once, after the commit or with the refusal.
 
-        Calls from one connection are answered in their order.
+        What the store decides is answered in the order of the calls; a refusal that needs no store comes at once.
         """
         try:
             post = self._messages.post(command, actor)
