@@ -19,9 +19,6 @@ class RoomRole(StrEnum):
     def rank(self) -> int:
         return _RANKS[self]
 
-    def includes(self, other: "RoomRole") -> bool:
-        return self.rank >= other.rank
-
 
 _RANKS = {RoomRole.MEMBER: 0, RoomRole.MODERATOR: 1, RoomRole.OWNER: 2}
 
