@@ -22,7 +22,7 @@ run: $(READY) ## Serve on http://127.0.0.1:8000, with SQLite in ./data
 	$(BIN)/tertulia serve $(ARGS)
 
 test: $(READY) ## All tests, on SQLite, PostgreSQL and Valkey
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: style types imports test ## All that must hold, cheapest first
 

@@ -15,6 +15,7 @@ from tertulia.domain.models import Actor, Room
 from tertulia.domain.roles import RoomRole, UserRole
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
+from tertulia.services.pictures import Pictures
 from tertulia.services.rooms import Rooms
 from tertulia.store import Committed, Store, Work
 from tertulia.store.tables import users
@@ -25,7 +26,7 @@ class Scene:
 
     def __init__(self, store: Store, clock: "HandClock") -> None:
         self.store, self.clock = store, clock
-        self.rooms, self.members, self.messages = Rooms(store), Members(), Messages()
+        self.rooms, self.members, self.messages = Rooms(store, pictures=Pictures(good_for=0)), Members(), Messages()
         self.heard: list[Committed] = []
         store.on_commit = self.heard.append
         rooms, members, messages = self.rooms, self.members, self.messages

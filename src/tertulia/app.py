@@ -31,11 +31,12 @@ from tertulia.services.members import Members
 from tertulia.services.messages import Messages
 from tertulia.services.passwords import Passwords
 from tertulia.services.people import People
+from tertulia.services.pictures import Pictures
 from tertulia.services.rooms import Rooms
 from tertulia.services.starter import open_starter_cafe
 from tertulia.services.tokens import Tokens
 from tertulia.settings import Settings, load
-from tertulia.store import Store
+from tertulia.store import Committed, Store
 from tertulia.transport import logs, pages, problems
 from tertulia.transport.door import HttpDoor
 from tertulia.transport.echo import UNLIMITED_MESSAGE, EchoReceiver
@@ -58,6 +59,7 @@ class Parts(Struct, frozen=True):
     executor: Executor
     authenticator: Authenticator
     accounts: Accounts
+    pictures: Pictures
 
 
 def build(settings: Settings) -> Parts:
@@ -77,7 +79,8 @@ def build(settings: Settings) -> Parts:
         login_attempts=settings.login_attempts,
     )
     messages = Messages(max_length=settings.max_message_length)
-    table = handlers(accounts, People(), Rooms(store, room_creation=settings.room_creation), Members(), messages)
+    rooms = Rooms(store, room_creation=settings.room_creation)
+    table = handlers(accounts, People(), rooms, Members(), messages)
     backplane = (
         RedisBackplane(settings.redis_url, prefix=settings.redis_prefix) if settings.redis_url else LocalBackplane()
     )
@@ -94,6 +97,7 @@ def build(settings: Settings) -> Parts:
         Executor(store, table, messages, max_page=settings.page_size),
         Authenticator(store, tokens),
         accounts,
+        rooms.pictures,
     )
 
 
@@ -163,7 +167,7 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
 async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     """The node lives while this is entered."""
     store, hub = parts.store, parts.hub
-    store.on_commit = hub.publish
+    store.on_commit = partial(on_commit, parts)
     revocation = Revocation(parts.authenticator, hub, utc_now)
     hub.on_notice = revocation.heed
     await store.start(migrate=settings.migrate_on_start)
@@ -179,6 +183,12 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
             await hub.stop()
     finally:
         await store.stop()
+
+
+def on_commit(parts: Parts, committed: Committed) -> None:
+    """A batch is committed, and its senders know."""
+    parts.pictures.heed(committed)
+    parts.hub.publish(committed)
 
 
 def open_entrance(settings: Settings, parts: Parts, origins: Origins) -> Entrance:

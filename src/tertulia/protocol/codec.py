@@ -62,3 +62,22 @@ def explain(error: Exception) -> str:
     if isinstance(error, msgspec.MsgspecError):
         return str(error)
     return "Cannot be decoded"
+
+
+class Once:
+    """Encodes a thing once for all who are sent that very object, and remembers the last few. *shape*: what the wire
+    has of it."""
+
+    __slots__ = ("_encode", "_kept", "_most", "_shape")
+
+    def __init__(self, codec: Codec, shape: Callable[[Any], Any], *, most: int = 64) -> None:
+        self._encode, self._shape, self._most = codec.encode, shape, most
+        self._kept: dict[int, tuple[Any, msgspec.Raw]] = {}  # holds the thing too: else its id could be another's
+
+    def __call__(self, thing: Any) -> msgspec.Raw:
+        kept = self._kept.get(id(thing))
+        if kept is None:
+            if len(self._kept) >= self._most:
+                del self._kept[next(iter(self._kept))]
+            kept = self._kept[id(thing)] = thing, msgspec.Raw(self._encode(self._shape(thing)))
+        return kept[1]

@@ -19,13 +19,14 @@ from tertulia.domain.commands import (
     UpdateRoom,
 )
 from tertulia.domain.errors import Invalid, NoSuchRoom, NotAMember, RoleTooLow
-from tertulia.domain.ids import RoomId
+from tertulia.domain.ids import RoomId, Seq
 from tertulia.domain.models import Actor, Page, Room, Space
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_json, check_page, check_text
 from tertulia.services.members import admit
 from tertulia.services.names import check_title
+from tertulia.services.pictures import Picture, Pictures
 from tertulia.store import Reader, Store, Work
 from tertulia.store import rooms as stored
 from tertulia.store.members import add_member
@@ -43,12 +44,14 @@ class Rooms:
         self,
         store: Store,
         *,
+        pictures: Pictures | None = None,
         room_creation: Literal["everyone", "admins"] = "everyone",
         max_name: int = 100,
         max_description: int = 1000,
         max_settings: int = 4096,
     ) -> None:
         self._store = store
+        self.pictures = pictures or Pictures()
         self._room_creation = room_creation
         self._max_name, self._max_description, self._max_settings = max_name, max_description, max_settings
 
@@ -102,25 +105,40 @@ class Rooms:
         stored.archive_room(work, command.room_id, actor.user_id)
 
     async def enter(self, command: EnterRoom, actor: Actor) -> Snapshot:
-        """The room as it is, after having become a member of it if it is public."""
+        """The room as it is, after having become a member of it if it is public. Members of a room that others have
+        just entered are shown what those were."""
+        room_id = command.room_id
+        known = self.pictures.find(room_id)
+        if known is not None:
+            own = await self._store.read(lambda reader: stored.find_own(reader, room_id, actor))
+            # Who resumes may know more than a picture that is a little old; who is new is given what came after it.
+            if own is not None and (command.after is None or own.head == known.room.last_seq):
+                return _snapshot(known, own, self._store.epoch)
         try:
-            return await self._store.read(lambda reader: self.snapshot(command, actor, reader))
+            return await self._take_a_picture(command, actor)
         except NotAMember:
-            await self._store.write(lambda work: admit(work, command.room_id, actor, is_asked=False))
-        return await self._store.read(lambda reader: self.snapshot(command, actor, reader))
+            await self._store.write(lambda work: admit(work, room_id, actor, is_asked=False))
+        return await self._take_a_picture(command, actor)
 
-    def snapshot(self, command: EnterRoom, actor: Actor, reader: Reader) -> Snapshot:
+    async def _take_a_picture(self, command: EnterRoom, actor: Actor) -> Snapshot:
+        mark = self.pictures.mark()
+        picture, own = await self._store.read(lambda reader: self.look(command, actor, reader))
+        self.pictures.keep(picture, mark)
+        return _snapshot(picture, own, self._store.epoch)
+
+    def look(self, command: EnterRoom, actor: Actor, reader: Reader) -> tuple[Picture, stored.Own]:
         """The head is read first, and messages up to it: whatever else is newer than the head, the events after it
         say again. Raises NoSuchRoom, NotAMember."""
-        room, member = policy.need_membership(reader, command.room_id, actor)
-        return Snapshot(
-            room=stored.with_unread(reader, stored.Standing(room, member)),
-            membership=member,
-            epoch=reader.epoch,
-            seq=room.last_seq,
-            messages=newest_messages(reader, room.id, room.last_seq, SNAPSHOT_MESSAGES),
-            objects=list_objects(reader, room.id),
+        room, _ = policy.need_membership(reader, command.room_id, actor)
+        own = stored.find_own(reader, room.id, actor)
+        if own is None:  # gone between the two looks
+            raise NoSuchRoom
+        picture = Picture(
+            msgspec.structs.replace(room, read_seq=Seq(0)),
+            newest_messages(reader, room.id, room.last_seq, SNAPSHOT_MESSAGES),
+            list_objects(reader, room.id),
         )
+        return picture, own
 
     def _changed(self, room: Room, command: UpdateRoom) -> Room:
         changes: dict[str, object] = {}
@@ -151,4 +169,17 @@ def _space(new: NewSpace) -> Space:
     background = None if new.background is None else check_text(new.background, "background", most=2000)
     return Space(
         width=new.width, height=new.height, background=background, spawn_x=new.width / 2, spawn_y=new.height / 2
+    )
+
+
+def _snapshot(picture: Picture, own: stored.Own, epoch: str) -> Snapshot:
+    """*picture* as one of its members sees it."""
+    room = msgspec.structs.replace(picture.room, unread=own.unread, read_seq=own.membership.read_seq)
+    return Snapshot(
+        room=room,
+        membership=own.membership,
+        epoch=epoch,
+        seq=room.last_seq,
+        messages=picture.messages,
+        objects=picture.objects,
     )

@@ -4,17 +4,17 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, insert, literal, or_, select, update
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from tertulia.domain.commands import RoomHead
 from tertulia.domain.events import RoomDeleted, RoomUpdated
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.domain.models import Membership, Page, Room, Space
-from tertulia.domain.roles import RoomKind
+from tertulia.domain.models import Actor, Membership, Page, Room, Space
+from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.store.members import find_member
 from tertulia.store.meta import follow_ids
-from tertulia.store.tables import memberships, messages, rooms
+from tertulia.store.tables import Id, memberships, messages, rooms, users
 from tertulia.store.work import Reader, Work
 
 UNREAD_MOST = 1000
@@ -92,6 +92,32 @@ def find_standing(reader: Reader, room_id: RoomId, user_id: UserId) -> Standing 
     return Standing(_room(row), member)
 
 
+class Own(Struct, frozen=True):
+    """What of a room is one member's own. *head*: where the log ended when this was read."""
+
+    membership: Membership
+    unread: int
+    head: Seq
+
+
+def find_own(reader: Reader, room_id: RoomId, actor: Actor) -> Own | None:
+    """None: no such room, or an archived one, or *actor* is no member of it."""
+    row = reader.sql.execute(_OWN, {"room_id": room_id, "user_id": actor.user_id}).one_or_none()
+    if row is None:
+        return None
+    membership = Membership(
+        room_id=room_id,
+        user_id=actor.user_id,
+        username=actor.username,
+        display_name=row.display_name,
+        role=RoomRole(row.role),
+        muted_until=row.muted_until,
+        read_seq=row.read_seq,
+        joined_at=row.joined_at,
+    )
+    return Own(membership, row.unread, row.last_seq)
+
+
 def get_room_of_nobody(reader: Reader, room_id: RoomId) -> Room:
     """As events carry it: with nothing of any one user's, and without `last_seq`."""
     row = reader.sql.execute(select(rooms, literal(None).label("my_read_seq")).where(rooms.c.id == room_id)).one()
@@ -158,7 +184,9 @@ def _rooms_for(user_id: UserId, *more: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-def _unread(room_id: ColumnElement[Any], read_seq: ColumnElement[Any], user_id: UserId) -> ScalarSelect[int]:
+def _unread(
+    room_id: ColumnElement[Any], read_seq: ColumnElement[Any], user_id: UserId | ColumnElement[Any]
+) -> ScalarSelect[int]:
     """What others said after *read_seq* and did not delete, among the newest: so its cost has a bound as well."""
     newest = (
         select(messages.c.user_id, messages.c.is_deleted)
@@ -198,3 +226,24 @@ def _room(row: Row[Any], *, unread: int = 0, of_nobody: bool = False) -> Room:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+# One statement, made once: everybody who enters a room asks it.
+_OWN = (
+    select(
+        memberships.c.role,
+        memberships.c.muted_until,
+        memberships.c.read_seq,
+        memberships.c.joined_at,
+        users.c.display_name,
+        rooms.c.last_seq,
+        _unread(memberships.c.room_id, memberships.c.read_seq, bindparam("user_id", type_=Id)).label("unread"),
+    )
+    .join(rooms, rooms.c.id == memberships.c.room_id)
+    .join(users, users.c.id == memberships.c.user_id)
+    .where(
+        memberships.c.room_id == bindparam("room_id", type_=Id),
+        memberships.c.user_id == bindparam("user_id", type_=Id),
+        rooms.c.archived_at.is_(None),
+    )
+)

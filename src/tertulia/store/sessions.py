@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 
 from tertulia.domain.ids import SessionId, UserId
 from tertulia.domain.models import Session, User
-from tertulia.store.tables import sessions, tickets
-from tertulia.store.users import get_user
+from tertulia.store.tables import sessions, tickets, users
+from tertulia.store.users import user_of
 from tertulia.store.work import Reader, Work
 
 KEPT_AFTER_THE_END = timedelta(days=1)
@@ -45,13 +45,37 @@ def insert_session(work: Work, session: Session) -> None:
 
 def find_login(reader: Reader, session_id: SessionId) -> Login | None:
     """None also for a login that has ended or expired, and for that of a user who is gone."""
-    row = reader.sql.execute(select(sessions).where(sessions.c.id == session_id)).one_or_none()
+    row = reader.sql.execute(_LOGIN, {"session_id": session_id}).one_or_none()
     if row is None or row.ended_at is not None or row.expires_at <= reader.now:
         return None
-    user = get_user(reader, UserId(row.user_id))
-    if not user.is_active or user.is_deleted:
-        return None
-    return Login(session=_session(row), user=user, generation=row.generation, rotated_at=row.rotated_at)
+    session = Session(
+        id=session_id,
+        user_id=UserId(row.id),
+        user_agent=row.user_agent,
+        address=row.address,
+        created_at=row.opened_at,
+        last_used_at=row.last_used_at,
+        expires_at=row.expires_at,
+    )
+    return Login(session=session, user=user_of(row), generation=row.generation, rotated_at=row.rotated_at)
+
+
+# One statement, made once: every socket that opens asks it, and so does every request after a moment.
+_LOGIN = (
+    select(
+        users,
+        sessions.c.generation,
+        sessions.c.rotated_at,
+        sessions.c.user_agent,
+        sessions.c.address,
+        sessions.c.created_at.label("opened_at"),
+        sessions.c.last_used_at,
+        sessions.c.expires_at,
+        sessions.c.ended_at,
+    )
+    .select_from(sessions.join(users, users.c.id == sessions.c.user_id))
+    .where(sessions.c.id == bindparam("session_id"), users.c.is_active, ~users.c.is_deleted)
+)
 
 
 def lock_session(work: Work, session_id: SessionId) -> None:

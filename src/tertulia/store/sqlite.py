@@ -5,6 +5,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,7 +25,8 @@ from tertulia.store.work import Committed, Locks, Reader, Work, watch
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-READERS = 4
+READERS = 2
+"""So that a long look does not hold up the short ones; more would only wait for each other, in one interpreter."""
 BUSY_SECONDS = 2.0
 CHECKPOINT_PAGES = 4000
 _ENGINE_FAILURES = {
@@ -121,6 +123,8 @@ class SqliteEngine:
         self._is_stopping = False
         self._writer = threading.Thread(target=self._write_batches, name="store-writer", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._questions: deque[tuple[Callable[[Reader], Any], asyncio.Future[Any]]] = deque()
+        self._reading = 0
         self._local = threading.local()
         self._sessions: set[Session] = set()
         self._loop: asyncio.AbstractEventLoop
@@ -142,6 +146,8 @@ class SqliteEngine:
             await asyncio.to_thread(self._writer.join)
         await asyncio.sleep(0)  # what the writer handed over last is delivered before we say that we stopped
         await asyncio.to_thread(self._readers.shutdown)
+        while self._questions:
+            _fail(self._questions.popleft()[1], Unavailable("The server is stopping"))
         for session in self._sessions:
             session.close()
         self._sessions.clear()
@@ -149,13 +155,41 @@ class SqliteEngine:
     # ---- reading
 
     async def read(self, query: Callable[[Reader], T]) -> T:
+        if self._is_stopping:
+            raise Unavailable("The server is stopping")
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._questions.append((query, answer))
+        self._send_reader()
         try:
-            return await self._loop.run_in_executor(self._readers, self._read, query)
+            return await answer
         except (sqlite3.Error, DBAPIError) as error:
             cause = engine_failure(error)
             if cause is None or cause.sqlite_errorcode == sqlite3.SQLITE_READONLY:  # a reader that writes is a bug
                 raise
             raise Unavailable from error
+
+    def _send_reader(self) -> None:
+        """On the loop. A reader goes on while there are questions: a crowd of them costs one thread's start."""
+        if self._questions and self._reading < READERS and not self._is_stopping:
+            self._reading += 1
+            self._readers.submit(self._answer_questions)
+
+    def _answer_questions(self) -> None:
+        while True:
+            try:
+                query, answer = self._questions.popleft()
+            except IndexError:
+                break
+            try:
+                tell: Callable[[], None] = partial(_fulfil, answer, self._read(query))
+            except BaseException as error:  # noqa: BLE001 (the asker's, whatever it is)
+                tell = partial(_fail, answer, error)
+            self._loop.call_soon_threadsafe(tell)
+        self._loop.call_soon_threadsafe(self._reader_is_back)
+
+    def _reader_is_back(self) -> None:
+        self._reading -= 1
+        self._send_reader()  # for what was asked after it had found nothing more
 
     def _read(self, query: Callable[[Reader], T]) -> T:
         session = self._reading_session()
@@ -273,3 +307,13 @@ class SqliteEngine:
 
 def _is_passing(cause: sqlite3.Error) -> bool:
     return not isinstance(cause, FileMoved) and cause.sqlite_errorcode & 0xFF in _PASSING
+
+
+def _fulfil(answer: asyncio.Future[Any], value: Any) -> None:
+    if not answer.done():  # whoever waited may have gone
+        answer.set_result(value)
+
+
+def _fail(answer: asyncio.Future[Any], error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -78,7 +78,7 @@ def find_credentials(reader: Reader, name: str) -> Credentials | None:
     folded = fold(name)
     key = users.c.email_key if "@" in folded else users.c.username_key
     row = reader.sql.execute(select(users).where(key == folded)).one_or_none()
-    return None if row is None else Credentials(_user(row), row.password_hash)
+    return None if row is None else Credentials(user_of(row), row.password_hash)
 
 
 def get_credentials(reader: Reader, user_id: UserId) -> Credentials:
@@ -86,7 +86,7 @@ def get_credentials(reader: Reader, user_id: UserId) -> Credentials:
     row = reader.sql.execute(select(users).where(users.c.id == user_id)).one_or_none()
     if row is None:
         raise NoSuchUser
-    return Credentials(_user(row), row.password_hash)
+    return Credentials(user_of(row), row.password_hash)
 
 
 def lock_credentials(work: Work, user_id: UserId) -> Credentials:
@@ -106,7 +106,7 @@ def list_users(reader: Reader, *, q: str, cursor: UserId | None, limit: int) -> 
         wanted = wanted.where(or_(users.c.username_key.contains(fold(q), autoescape=True), *names))
     if cursor is not None:
         wanted = wanted.where(users.c.id > cursor)
-    found = [_user(row) for row in reader.sql.execute(wanted.order_by(users.c.id).limit(limit + 1))]
+    found = [user_of(row) for row in reader.sql.execute(wanted.order_by(users.c.id).limit(limit + 1))]
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
@@ -155,10 +155,10 @@ def blank_user(work: Work, user_id: UserId) -> None:
 
 def _find(reader: Reader, condition: Any) -> User | None:
     row = reader.sql.execute(select(users).where(condition)).one_or_none()
-    return None if row is None else _user(row)
+    return None if row is None else user_of(row)
 
 
-def _user(row: Row[Any]) -> User:
+def user_of(row: Row[Any]) -> User:
     return User(
         id=UserId(row.id),
         username=row.username,

@@ -10,6 +10,7 @@ from tertulia.domain import commands as c
 from tertulia.domain.clock import rfc3339
 from tertulia.domain.models import Message as DomainMessage
 from tertulia.domain.models import Page, User
+from tertulia.domain.models import SpaceObject as DomainObject
 from tertulia.protocol.dialect import Entered, Limits, Resume
 from tertulia.protocol.fields import MAX_NONCE
 
@@ -101,9 +102,9 @@ class RoomState(Struct, frozen=True, kw_only=True):
     room_id: int
     room: shapes.Room
     users: list[RoomUser]
-    objects: list[shapes.SpaceObject]
+    objects: Raw
     seq: int
-    messages: list[shapes.Message] | UnsetType = UNSET
+    messages: Raw | UnsetType = UNSET
     has_more: bool | UnsetType = UNSET
     next_cursor: int | UnsetType | None = UNSET
 
@@ -207,16 +208,25 @@ def joined(entered: Entered) -> Joined:
     return Joined(snapshot.room.id, snapshot.epoch, snapshot.seq, entered.result.value)
 
 
-def room_state(entered: Entered) -> RoomState:
+def listed(page: Page[DomainMessage]) -> list[shapes.Message]:
+    return [shapes.message(one) for one in page.items]
+
+
+def placed(objects: list[DomainObject]) -> list[shapes.SpaceObject]:
+    return [shapes.space_object(one) for one in objects]
+
+
+def room_state(entered: Entered, messages: Raw, objects: Raw) -> RoomState:
+    """*messages* and *objects*: those of the snapshot, encoded; everybody who enters now gets the same."""
     snapshot = entered.snapshot
     tells = entered.result is not Resume.RESUMED
     return RoomState(
         room_id=snapshot.room.id,
         room=shapes.room(snapshot.room),
         users=[RoomUser(one.user_id, one.username, one.x, one.y, one.status) for one in entered.users],
-        objects=[shapes.space_object(one) for one in snapshot.objects],
+        objects=objects,
         seq=snapshot.seq,
-        messages=[shapes.message(one) for one in snapshot.messages.items] if tells else UNSET,
+        messages=messages if tells else UNSET,
         has_more=snapshot.messages.has_more if tells else UNSET,
         next_cursor=snapshot.messages.next_cursor if tells else UNSET,
     )
@@ -227,7 +237,7 @@ def reset(entered: Entered) -> Reset:
 
 
 def messages(page: Page[DomainMessage]) -> Messages:
-    return Messages([shapes.message(one) for one in page.items], page.has_more, page.next_cursor)
+    return Messages(listed(page), page.has_more, page.next_cursor)
 
 
 def _sent(command: c.SendMessage, result: c.SendResult) -> Sent:

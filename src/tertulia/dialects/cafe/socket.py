@@ -15,7 +15,7 @@ from tertulia.domain.errors import Malformed, TertuliaError, TooFast, Unavailabl
 from tertulia.domain.events import Event
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.domain.models import Message, Page
-from tertulia.protocol.codec import JSON, MSGPACK, UNREADABLE, Codec, explain
+from tertulia.protocol.codec import JSON, MSGPACK, UNREADABLE, Codec, Once, explain
 from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Limits, Request, Resume, Unreadable
 
 V1 = "tertulia.v1"
@@ -67,6 +67,7 @@ class CafeDialect(Dialect):
         self.greets = self.heartbeats = self._speaks_v1 = subprotocol is not None
         self._codec, self._frame = codec, codec.frame
         self._interval, self._limits = limits.heartbeat_interval, answers.hello_limits(limits)
+        self._messages, self._objects = Once(codec, answers.listed), Once(codec, answers.placed)
         self._envelope, self._salvage = codec.decoder(Envelope), codec.decoder(Salvage)
         self._operations = {event: codec.decoder(operation) for event, operation in OPERATIONS.items()}
         self._replies: dict[type[Any], Callable[[Request, Any], list[Frame]]] = {
@@ -179,7 +180,9 @@ class CafeDialect(Dialect):
         frames = _ack(request, answers.joined(entered))
         if entered.result is Resume.RESET:
             frames.append(Frame("reset", UNSET, answers.reset(entered)))
-        return [*frames, Frame("room_state", UNSET, answers.room_state(entered))]
+        snapshot = entered.snapshot
+        state = answers.room_state(entered, self._messages(snapshot.messages), self._objects(snapshot.objects))
+        return [*frames, Frame("room_state", UNSET, state)]
 
     def _listed(self, request: Request, page: Page[Message]) -> list[Frame]:
         """Who gave no id still wants to see the messages: they come as an event of their own."""
