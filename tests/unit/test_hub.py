@@ -1,6 +1,7 @@
 """What a hub's connections hear, in the room's order, and each thing once."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 
@@ -556,3 +557,39 @@ async def test_a_closed_socket_leaves_nothing_behind(world):
     ana.enter(3)
     assert not world.hub.is_in(ana.connection, 3)
     await asyncio.sleep(0)
+
+
+# ---- resting
+
+
+async def test_a_flush_that_joined_several_messages_earns_a_rest_and_one_that_did_not_earns_none():
+    world = World(rest=3600.0)
+    await world.hub.start()
+    ana = world.client(1)
+    ana.enter()
+    world.say()
+    await turns()
+    after_one = world.hub._rooms._rests_until
+    world.say()
+    world.say()
+    await turns()
+
+    assert ana.seqs() == [1, 2, 3]
+    assert after_one == 0.0 < world.hub._rooms._rests_until
+    await world.hub.stop()
+
+
+async def test_what_comes_during_the_rest_goes_out_together_after_it(world):
+    ana = world.client(1)
+    ana.enter()
+    await turns()
+    world.hub._rooms._rests_until = monotonic() + 3600
+    world.say()
+    await turns()
+    world.say()
+    await turns()
+    before = ana.seqs()
+    world.hub._rooms._flush()  # the rest is over
+
+    assert before == []
+    assert ana.seqs() == [1, 2]

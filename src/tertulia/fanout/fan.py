@@ -151,6 +151,8 @@ class Fan:
         return True
 
     def _give(self, entries: Sequence[Entry], passing: Sequence[Passing]) -> None:
+        if not entries and not passing:
+            return
         if entries:
             self.position = entries[-1].seq  # first: a socket that pauses while it is written to has got this
         odd = self._odd_ones(entries, passing)

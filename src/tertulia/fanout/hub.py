@@ -192,6 +192,9 @@ class Hub:
         """Who is in the room, on all nodes."""
         return self._occupancy.occupants(room_id)
 
+    def find_occupant(self, room_id: RoomId, user_id: UserId) -> Occupant | None:
+        return self._occupancy.find(room_id, user_id)
+
     def heads_for(self, connection: Connection) -> dict[RoomId, Seq]:
         """The last `seq` of those of its rooms in which something has happened since its last heartbeat."""
         found = {}

@@ -56,14 +56,25 @@ class Occupancy:
         self._node, self._say, self._tell = node, say, tell
         self._rooms: dict[RoomId, dict[UserId, _Present]] = {}
         self._rooms_of: dict[UserId, set[RoomId]] = {}
+        self._lists: dict[RoomId, list[Occupant]] = {}
         self._peers: dict[str, _Peer] = {}
         self._version = 0
         self._answered_at = float("-inf")
         self._owes_answer = False
 
     def occupants(self, room_id: RoomId) -> list[Occupant]:
-        room = self._rooms.get(room_id, {})
-        return [Occupant(user_id=user, username=one.username, x=one.x, y=one.y) for user, one in room.items()]
+        """The very same list until something changes: not to be changed by who gets it."""
+        known = self._lists.get(room_id)
+        if known is None:
+            room = self._rooms.get(room_id, {})
+            known = [Occupant(user_id=user, username=one.username, x=one.x, y=one.y) for user, one in room.items()]
+            if known:
+                self._lists[room_id] = known
+        return known
+
+    def find(self, room_id: RoomId, user_id: UserId) -> Occupant | None:
+        one = self._rooms.get(room_id, {}).get(user_id)
+        return None if one is None else Occupant(user_id=user_id, username=one.username, x=one.x, y=one.y)
 
     def rooms_of(self, user_id: UserId) -> frozenset[RoomId]:
         """The rooms that a user is in."""
@@ -84,6 +95,7 @@ class Occupancy:
         one = self._rooms.get(room_id, {}).get(user_id)
         if one is not None:
             one.x, one.y = x, y
+            self._lists.pop(room_id, None)
 
     def depart(self, room_id: RoomId, user_id: UserId, reason: str) -> None:
         """With one socket."""
@@ -100,6 +112,7 @@ class Occupancy:
         """The room is no more. There is nobody left to be told."""
         self._version += 1
         self._say(Emptied(self._version, room_id))
+        self._lists.pop(room_id, None)
         for user_id in self._rooms.pop(room_id, {}):
             self._forget_room_of(user_id, room_id)
         for peer in self._peers.values():
@@ -181,10 +194,12 @@ class Occupancy:
         one = room.get(user_id)
         if one is None:
             one = room[user_id] = _Present(username, x, y)
+            self._lists.pop(room_id, None)
             self._rooms_of.setdefault(user_id, set()).add(room_id)
             self._tell(UserJoined(room_id=room_id, user_id=user_id, username=username, x=x, y=y))
-        elif x is not None and y is not None:
+        elif x is not None and y is not None and (one.x, one.y) != (x, y):
             one.x, one.y = x, y
+            self._lists.pop(room_id, None)
         return one
 
     def _gone_from(self, node: str, room_id: RoomId, user_id: UserId, reason: str) -> None:
@@ -196,6 +211,7 @@ class Occupancy:
     def _drop_if_gone(self, room_id: RoomId, user_id: UserId, one: _Present, reason: str) -> None:
         if one.sockets or one.nodes:
             return
+        self._lists.pop(room_id, None)
         room = self._rooms[room_id]
         del room[user_id]
         if not room:

@@ -19,13 +19,17 @@ from tertulia.fanout.watch import Watch
 
 class Pacing(Struct, frozen=True, kw_only=True):
     """*ring* events or *ring_bytes* of a room are kept in memory, *linger* seconds longer than anybody listens. Heads
-    are looked at every *look_every* seconds, or *look_every_deaf* while the other nodes can not be heard."""
+    are looked at every *look_every* seconds, or *look_every_deaf* while the other nodes can not be heard.
+
+    A flush that joined several messages is followed by a rest of half its own length, and at most *rest* seconds: while
+    the core is busy with writing, more is joined and less is written. One message at a time never waits."""
 
     ring: int = 512
     ring_bytes: int = 256 * 1024
     linger: float = 300.0
     look_every: float = 2.0
     look_every_deaf: float = 0.2
+    rest: float = 0.005
 
 
 class Rooms:
@@ -49,6 +53,7 @@ class Rooms:
     ) -> None:
         self._fans: dict[RoomId, Fan] = {}
         self._dirty: list[Fan] = []
+        self._rests_until = 0.0
         self._backplane, self._counters, self._pacing = backplane, counters, pacing
         self._connections_of, self._left, self._emptied = connections_of, left, emptied
         self._catch_up = CatchUp(
@@ -171,18 +176,30 @@ class Rooms:
     # ---- what goes out
 
     def wake(self, fan: Fan) -> None:
-        """Flush it in the next turn of the loop, with all that comes until then."""
-        if not fan.is_dirty:
-            fan.is_dirty = True
-            if not self._dirty:
-                asyncio.get_running_loop().call_soon(self._flush)
-            self._dirty.append(fan)
+        """Flush it in the next turn of the loop, or after the rest, with all that comes until then."""
+        if fan.is_dirty:
+            return
+        fan.is_dirty = True
+        if not self._dirty:
+            loop = asyncio.get_running_loop()
+            rest = self._rests_until - monotonic()
+            if rest > 0:
+                loop.call_later(rest, self._flush)
+            else:
+                loop.call_soon(self._flush)
+        self._dirty.append(fan)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
+        began, has_joined = monotonic(), False
         for fan in dirty:
             if fan.is_dirty:
+                before = fan.position
                 self._flush_fan(fan)
+                has_joined |= fan.position > before + 1
+        if has_joined:
+            ended = monotonic()
+            self._rests_until = ended + min(self._pacing.rest, (ended - began) / 2)
 
     def _flush_fan(self, fan: Fan) -> None:
         fan.is_dirty = False

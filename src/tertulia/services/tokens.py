@@ -19,6 +19,8 @@ LONGEST = 4096
 """Characters of a token that are looked at at all."""
 LAST_SECOND = 253_402_300_800
 """The year 10000, in seconds since 1970."""
+MOST_READ = 10_000
+"""Tokens that are remembered as good: some hundred bytes each."""
 SESSION_ID = r"\A[A-Za-z0-9_-]{1,64}\Z"
 
 
@@ -54,6 +56,7 @@ class Tokens:
         clock: Clock = utc_now,
     ) -> None:
         self._secret, self._algorithm, self._clock = secret, algorithm, clock
+        self._read: dict[str, Claims] = {}
         self._refresh_key = hmac.digest(secret.encode(), b"tertulia refresh token", sha256)
         self.access_lifetime = access_lifetime
         self.refresh_lifetime = max(refresh_lifetime, access_lifetime)  # a login lasts as long as its tokens
@@ -69,7 +72,20 @@ class Tokens:
         return jwt.encode(claims, self._secret, self._algorithm)
 
     def read_access_token(self, token: str) -> Claims:
-        """Raises InvalidToken: for a wrong signature, another algorithm, a missing claim, an expired one."""
+        """Raises InvalidToken: for a wrong signature, another algorithm, a missing claim, an expired one. A token that
+        was good is not verified again, but whether it has expired is looked at each time."""
+        claims = self._read.get(token)
+        if claims is None:
+            claims = self._verified(token)
+            if len(self._read) >= MOST_READ:
+                del self._read[next(iter(self._read))]
+            self._read[token] = claims
+        if claims.expires_at <= self._clock():
+            self._read.pop(token, None)
+            raise InvalidToken
+        return claims
+
+    def _verified(self, token: str) -> Claims:
         if len(token) > LONGEST or not token.isascii():
             raise InvalidToken
         try:
@@ -77,7 +93,7 @@ class Tokens:
         except (jwt.PyJWTError, ValidationError, ValueError, RecursionError):
             raise InvalidToken from None
         user_id, expires_at = int(payload.sub), datetime.fromtimestamp(payload.exp, UTC)
-        if user_id > MAX_ID or expires_at <= self._clock():
+        if user_id > MAX_ID:
             raise InvalidToken
         return Claims(UserId(user_id), SessionId(payload.sid), expires_at)
 

@@ -5,11 +5,10 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, StaticPool, create_engine
@@ -122,9 +121,12 @@ class SqliteEngine:
         self._awake = threading.Event()
         self._is_stopping = False
         self._writer = threading.Thread(target=self._write_batches, name="store-writer", daemon=True)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
-        self._questions: deque[tuple[Callable[[Reader], Any], asyncio.Future[Any]]] = deque()
-        self._reading = 0
+        self._readers = [
+            threading.Thread(target=self._answer_questions, name=f"store-reader-{n}", daemon=True)
+            for n in range(READERS)
+        ]
+        # None sends a reader home.
+        self._questions: SimpleQueue[tuple[Callable[[Reader], Any], asyncio.Future[Any]] | None] = SimpleQueue()
         self._local = threading.local()
         self._sessions: set[Session] = set()
         self._loop: asyncio.AbstractEventLoop
@@ -137,17 +139,20 @@ class SqliteEngine:
             self.epoch = await asyncio.to_thread(migrate_sqlite, self._path)
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"The database {self._path} can not be used: {error}") from error
-        self._writer.start()
+        for thread in (self._writer, *self._readers):
+            thread.start()
 
     async def stop(self) -> None:
         self._is_stopping = True
         self._awake.set()
         if self._writer.ident is not None:
             await asyncio.to_thread(self._writer.join)
-        await asyncio.sleep(0)  # what the writer handed over last is delivered before we say that we stopped
-        await asyncio.to_thread(self._readers.shutdown)
-        while self._questions:
-            _fail(self._questions.popleft()[1], Unavailable("The server is stopping"))
+        started = [reader for reader in self._readers if reader.ident is not None]
+        for _ in started:
+            self._questions.put(None)
+        for reader in started:
+            await asyncio.to_thread(reader.join)
+        await asyncio.sleep(0)  # what the threads handed over last is delivered before we say that we stopped
         for session in self._sessions:
             session.close()
         self._sessions.clear()
@@ -158,8 +163,7 @@ class SqliteEngine:
         if self._is_stopping:
             raise Unavailable("The server is stopping")
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._questions.append((query, answer))
-        self._send_reader()
+        self._questions.put((query, answer))
         try:
             return await answer
         except (sqlite3.Error, DBAPIError) as error:
@@ -168,28 +172,14 @@ class SqliteEngine:
                 raise
             raise Unavailable from error
 
-    def _send_reader(self) -> None:
-        """On the loop. A reader goes on while there are questions: a crowd of them costs one thread's start."""
-        if self._questions and self._reading < READERS and not self._is_stopping:
-            self._reading += 1
-            self._readers.submit(self._answer_questions)
-
     def _answer_questions(self) -> None:
-        while True:
-            try:
-                query, answer = self._questions.popleft()
-            except IndexError:
-                break
+        while (question := self._questions.get()) is not None:
+            query, answer = question
             try:
                 tell: Callable[[], None] = partial(_fulfil, answer, self._read(query))
             except BaseException as error:  # noqa: BLE001 (the asker's, whatever it is)
                 tell = partial(_fail, answer, error)
             self._loop.call_soon_threadsafe(tell)
-        self._loop.call_soon_threadsafe(self._reader_is_back)
-
-    def _reader_is_back(self) -> None:
-        self._reading -= 1
-        self._send_reader()  # for what was asked after it had found nothing more
 
     def _read(self, query: Callable[[Reader], T]) -> T:
         session = self._reading_session()

@@ -312,10 +312,15 @@ class SocketSession:
                 return await self._lobby.executor.execute(command, connection.actor)
 
     def _entered(self, command: c.EnterRoom, snapshot: c.Snapshot, connection: Connection) -> Entered:
+        hub, room_id, user_id = self._lobby.hub, snapshot.room.id, connection.user_id
+        result = how_to_go_on(command, snapshot)
+        here = hub.find_occupant(room_id, user_id)
+        if here is not None and (command.x is None or command.y is None):  # where they are with another socket
+            return Entered(snapshot=snapshot, users=hub.occupants(room_id), result=result, x=here.x, y=here.y)
         x, y = place_in(snapshot.room.space, command.x, command.y)
-        users = [one for one in self._lobby.hub.occupants(snapshot.room.id) if one.user_id != connection.user_id]
-        users.append(Occupant(user_id=connection.user_id, username=connection.actor.username, x=x, y=y))
-        return Entered(snapshot=snapshot, users=users, result=how_to_go_on(command, snapshot), x=x, y=y)
+        users = [one for one in hub.occupants(room_id) if one.user_id != user_id]
+        users.append(Occupant(user_id=user_id, username=connection.actor.username, x=x, y=y))
+        return Entered(snapshot=snapshot, users=users, result=result, x=x, y=y)
 
     def _type(self, room_id: RoomId, connection: Connection) -> None:
         if not self._lobby.hub.is_in(connection, room_id):

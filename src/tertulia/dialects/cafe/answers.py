@@ -11,7 +11,7 @@ from tertulia.domain.clock import rfc3339
 from tertulia.domain.models import Message as DomainMessage
 from tertulia.domain.models import Page, User
 from tertulia.domain.models import SpaceObject as DomainObject
-from tertulia.protocol.dialect import Entered, Limits, Resume
+from tertulia.protocol.dialect import Entered, Limits, Occupant, Resume
 from tertulia.protocol.fields import MAX_NONCE
 
 R = TypeVar("R")
@@ -101,7 +101,7 @@ class RoomState(Struct, frozen=True, kw_only=True):
 
     room_id: int
     room: shapes.Room
-    users: list[RoomUser]
+    users: Raw
     objects: Raw
     seq: int
     messages: Raw | UnsetType = UNSET
@@ -216,14 +216,18 @@ def placed(objects: list[DomainObject]) -> list[shapes.SpaceObject]:
     return [shapes.space_object(one) for one in objects]
 
 
-def room_state(entered: Entered, messages: Raw, objects: Raw) -> RoomState:
-    """*messages* and *objects*: those of the snapshot, encoded; everybody who enters now gets the same."""
+def present(users: list[Occupant]) -> list[RoomUser]:
+    return [RoomUser(one.user_id, one.username, one.x, one.y, one.status) for one in users]
+
+
+def room_state(entered: Entered, users: Raw, messages: Raw, objects: Raw) -> RoomState:
+    """*users*, *messages* and *objects*: those of *entered*, encoded; many who enter now get the same."""
     snapshot = entered.snapshot
     tells = entered.result is not Resume.RESUMED
     return RoomState(
         room_id=snapshot.room.id,
         room=shapes.room(snapshot.room),
-        users=[RoomUser(one.user_id, one.username, one.x, one.y, one.status) for one in entered.users],
+        users=users,
         objects=objects,
         seq=snapshot.seq,
         messages=messages if tells else UNSET,

@@ -67,6 +67,7 @@ class CafeDialect(Dialect):
         self.greets = self.heartbeats = self._speaks_v1 = subprotocol is not None
         self._codec, self._frame = codec, codec.frame
         self._interval, self._limits = limits.heartbeat_interval, answers.hello_limits(limits)
+        self._users = Once(codec, answers.present)
         self._messages, self._objects = Once(codec, answers.listed), Once(codec, answers.placed)
         self._envelope, self._salvage = codec.decoder(Envelope), codec.decoder(Salvage)
         self._operations = {event: codec.decoder(operation) for event, operation in OPERATIONS.items()}
@@ -181,7 +182,8 @@ class CafeDialect(Dialect):
         if entered.result is Resume.RESET:
             frames.append(Frame("reset", UNSET, answers.reset(entered)))
         snapshot = entered.snapshot
-        state = answers.room_state(entered, self._messages(snapshot.messages), self._objects(snapshot.objects))
+        users, messages = self._users(entered.users), self._messages(snapshot.messages)
+        state = answers.room_state(entered, users, messages, self._objects(snapshot.objects))
         return [*frames, Frame("room_state", UNSET, state)]
 
     def _listed(self, request: Request, page: Page[Message]) -> list[Frame]:

@@ -14,6 +14,9 @@ class SocketLimits(Struct, frozen=True, kw_only=True):
     high_water: int = 65_536
     """Waiting to be sent, beyond what the kernel holds, before a receiver is told to pause."""
 
+    unsent: int = 131_072
+    """Waiting in the kernel, unsent, before it takes no more."""
+
     ping_after: float = 20.0
     silent_after: float = 60.0
     stalled_after: float = 20.0

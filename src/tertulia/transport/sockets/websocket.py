@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -80,6 +81,7 @@ class WebSocket(asyncio.Protocol):
         # uvicorn calls shutdown() on what is in there, and waits until it is empty.
         self._connections.add(self)
         transport.set_write_buffer_limits(high=self._sockets.limits.high_water)
+        bound_unsent(transport, self._sockets.limits.unsent)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
@@ -311,6 +313,14 @@ class WebSocket(asyncio.Protocol):
             receiver.on_close(code, reason)
         except Exception:
             log.exception("on_close failed")
+
+
+def bound_unsent(transport: asyncio.Transport, size: int) -> None:
+    """Let the kernel take no more than *size* bytes that it cannot send yet. By itself it takes up to 4 MB for a peer
+    that does not read, which costs everybody before we even notice."""
+    sock = transport.get_extra_info("socket")
+    if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock is not None and sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, size)
 
 
 def _drop(data: bytes) -> None:
