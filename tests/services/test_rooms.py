@@ -354,3 +354,15 @@ async def test_times_come_back_in_utc(scene: Scene) -> None:
     ana = await scene.user("ana")
     room = await scene.room(ana)
     assert room.created_at.utcoffset() == timedelta(0)
+
+
+async def test_what_was_said_in_private_is_the_owners_to_open_and_not_a_moderators(scene: Scene) -> None:
+    ana, ben = await scene.user("ana"), await scene.user("ben")
+    room = await scene.room(ana, ben, is_private=True)
+    await scene.promote(ana, room, ben)
+    with pytest.raises(RoleTooLow):
+        await scene.do(ben, c.UpdateRoom(room_id=room.id, is_private=False))
+    assert (await scene.do(ben, c.UpdateRoom(room_id=room.id, name="Renamed", is_private=True))).is_private
+    opened = await scene.do(ana, c.UpdateRoom(room_id=room.id, is_private=False))
+    assert not opened.is_private
+    assert (await scene.do(ben, c.UpdateRoom(room_id=room.id, is_private=True))).is_private

@@ -87,9 +87,10 @@ class Rooms:
         return stored.list_heads(reader, actor.user_id)
 
     def update_room(self, command: UpdateRoom, actor: Actor, work: Work) -> Room:
-        """Without an event if nothing changes."""
+        """Without an event if nothing changes. What was said in private is the owner's to open, not a moderator's."""
         work.lock(command.room_id)
-        room = policy.need_role(work, command.room_id, actor, RoomRole.MODERATOR).room
+        opens = command.is_private is False and not policy.is_public(policy.see_room(work, command.room_id, actor).room)
+        room = policy.need_role(work, command.room_id, actor, RoomRole.OWNER if opens else RoomRole.MODERATOR).room
         changed = self._changed(room, command)
         if changed != room:
             stored.update_room(work, changed, actor.user_id)

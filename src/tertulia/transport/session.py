@@ -195,7 +195,11 @@ class SocketSession:
 
     def _answer_post(self, request: Request, outcome: c.SendResult | e.TertuliaError) -> None:
         self._posted -= 1
-        self._answer(request, outcome)
+        try:
+            self._answer(request, outcome)
+        except Exception as fault:  # noqa: BLE001 (else what waits behind it would wait for ever)
+            fault_of_ours(fault, "an answer")
+            self._hang_up(CloseReason.FAULT)
         if self._backlog:
             self._next()
 
