@@ -16,6 +16,7 @@ from sqlalchemy import text
 from tertulia.domain.commands import SendResult
 from tertulia.domain.errors import Unavailable
 from tertulia.store import Store
+from tertulia.store.meta import remember_once
 
 from .conftest import World, world_on
 
@@ -188,12 +189,18 @@ async def test_two_processes_on_one_file_take_turns(path: Path):
         assert len(await one.log()) == 400
 
 
-async def test_a_read_only_database_is_unavailable_for_writers(path: Path):
+async def test_a_read_only_database_is_unavailable_for_writers_and_can_be_read(path: Path):
     if os.geteuid() == 0:
         pytest.skip("root may write anything")
-    async with world_on(f"sqlite:///{path}"):
-        pass
+    async with world_on(f"sqlite:///{path}") as before:
+        epoch = before.store.epoch
     path.chmod(0o444)
     store = Store.open(f"sqlite:///{path}")
-    with pytest.raises(Unavailable):
-        await store.start()
+    await store.start()
+    try:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await store.write(lambda work: remember_once(work, "k", "v"))
+        assert await store.read(lambda reader: reader.epoch) == epoch
+    finally:
+        await store.stop()
