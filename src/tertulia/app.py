@@ -31,12 +31,11 @@ from tertulia.services.members import Members
 from tertulia.services.messages import Messages
 from tertulia.services.passwords import Passwords
 from tertulia.services.people import People
-from tertulia.services.pictures import Pictures
 from tertulia.services.rooms import Rooms
 from tertulia.services.starter import open_starter_cafe
 from tertulia.services.tokens import Tokens
 from tertulia.settings import Settings, load
-from tertulia.store import Committed, Store
+from tertulia.store import Store
 from tertulia.transport import logs, pages, problems
 from tertulia.transport.door import HttpDoor
 from tertulia.transport.echo import UNLIMITED_MESSAGE, EchoReceiver
@@ -59,7 +58,6 @@ class Parts(Struct, frozen=True):
     executor: Executor
     authenticator: Authenticator
     accounts: Accounts
-    pictures: Pictures
 
 
 def build(settings: Settings) -> Parts:
@@ -97,7 +95,6 @@ def build(settings: Settings) -> Parts:
         Executor(store, table, messages, max_page=settings.page_size),
         Authenticator(store, tokens),
         accounts,
-        rooms.pictures,
     )
 
 
@@ -167,7 +164,7 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
 async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     """The node lives while this is entered."""
     store, hub = parts.store, parts.hub
-    store.on_commit = partial(on_commit, parts)
+    store.on_commit = hub.publish
     revocation = Revocation(parts.authenticator, hub, utc_now)
     hub.on_notice = revocation.heed
     await store.start(migrate=settings.migrate_on_start)
@@ -183,12 +180,6 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
             await hub.stop()
     finally:
         await store.stop()
-
-
-def on_commit(parts: Parts, committed: Committed) -> None:
-    """A batch is committed, and its senders know."""
-    parts.pictures.heed(committed)
-    parts.hub.publish(committed)
 
 
 def open_entrance(settings: Settings, parts: Parts, origins: Origins) -> Entrance:

@@ -5,8 +5,7 @@ import pytest
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import NoSuchRoom, NotAMember
-from tertulia.domain.ids import Seq
-from tertulia.services.pictures import MOST_BEHIND, Pictures
+from tertulia.services.pictures import Pictures
 from tertulia.services.rooms import Rooms
 
 
@@ -27,10 +26,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 def rooms(scene: Scene, watch: Watch) -> Rooms:
-    """As a node has them: pictures hear of every commit."""
-    rooms = Rooms(scene.store, pictures=Pictures(now=watch))
-    scene.store.on_commit = rooms.pictures.heed
-    return rooms
+    return Rooms(scene.store, pictures=Pictures(now=watch))
 
 
 async def test_who_enters_after_another_is_shown_the_same_picture_with_what_is_their_own(scene, rooms):
@@ -47,29 +43,16 @@ async def test_who_enters_after_another_is_shown_the_same_picture_with_what_is_t
     assert (first.room.unread, second.room.unread) == (0, 2)
 
 
-async def test_messages_sent_since_come_as_events_until_there_are_many(scene, rooms):
+async def test_what_was_sent_since_is_in_the_next_picture(scene, rooms):
     ana = await scene.user("ana")
     room = await scene.room(ana)
     first = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
 
-    await scene.say(ana, room, *["more"] * MOST_BEHIND)
-    second = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
-    await scene.say(ana, room, "and more")
-    third = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
-
-    assert second.seq == first.seq
-    assert third.seq == first.seq + MOST_BEHIND + 1
-
-
-async def test_who_resumes_is_shown_the_room_as_it_is_now(scene, rooms):
-    ana = await scene.user("ana")
-    room = await scene.room(ana)
-    first = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
     sent = (await scene.say(ana, room, "newer than the picture"))[0]
+    second = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
 
-    resumed = await rooms.enter(c.EnterRoom(room_id=room.id, after=Seq(sent.seq)), ana)
-
-    assert resumed.seq == sent.seq == first.seq + 1
+    assert second.seq == sent.seq == first.seq + 1
+    assert [message.content for message in second.messages.items] == ["newer than the picture"]
 
 
 async def test_whatever_is_changed_or_taken_back_makes_a_picture_void(scene, rooms):
@@ -111,15 +94,3 @@ async def test_a_picture_is_good_for_a_moment(scene, rooms, watch):
     second = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
 
     assert second.messages is not first.messages
-
-
-async def test_a_picture_that_was_overtaken_while_it_was_read_is_not_kept(scene, rooms):
-    ana = await scene.user("ana")
-    room = await scene.room(ana)
-    mark = rooms.pictures.mark()
-    picture, _ = await scene.store.read(lambda reader: rooms.look(c.EnterRoom(room_id=room.id), ana, reader))
-
-    await scene.do(ana, c.UpdateRoom(room_id=room.id, name="Overtaken"))
-    rooms.pictures.keep(picture, mark)
-
-    assert rooms.pictures.find(room.id) is None

@@ -153,3 +153,13 @@ async def test_an_answer_comes_to_each_request_in_its_order(people):
     assert answered == [f"r{ref}" for ref in range(6)]
     page = next(frame for frame in ana.heard if frame.get("id") == "r1")["data"]
     assert any(message["seq"] for message in page["messages"])
+
+
+async def test_whoever_comes_right_after_a_message_finds_it_in_the_history(people):
+    ana = await people.join(Simple, "ana")
+    for n in range(3):
+        await ana.say(f"just said {n}")
+        await ana.hear(f"just said {n}")
+        late = await people.join(Simple, "late")
+        history = (await late.frame("messages_history"))["data"]["messages"]
+        assert history[0]["content"] == f"just said {n}"

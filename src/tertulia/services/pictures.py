@@ -6,16 +6,12 @@ from time import monotonic
 
 from msgspec import Struct
 
-from tertulia.domain.events import MessageSent
-from tertulia.domain.ids import RoomId
+from tertulia.domain.ids import RoomId, Seq
 from tertulia.domain.models import Message, Page, Room, SpaceObject
-from tertulia.store import Committed
 
 GOOD_FOR = 1.0
-"""Seconds. Only this node's commits are heeded: what another one changed is in the log after the picture, but a
-deleted text shall not be shown for longer."""
-MOST_BEHIND = 50
-"""Messages sent since, which all who enter are given as events: above that a new picture is cheaper."""
+"""Seconds. Whatever is changed in a room moves its head; but that an author elsewhere has deleted their account does
+not, and their name shall not stay for longer."""
 MOST_ROOMS = 256
 
 
@@ -27,43 +23,25 @@ class Picture(Struct, frozen=True):
     objects: list[SpaceObject]
 
 
-class _Kept(Struct):
-    picture: Picture
-    taken_at: float
-    behind: int = 0
-
-
 class Pictures:
-    """What comes after a picture in the log, its viewer is given as events: so it may be a little old, but never
-    holds what was taken back."""
+    """A picture shows the room as it is for as long as the log's head is where it was."""
 
     def __init__(self, *, good_for: float = GOOD_FOR, now: Callable[[], float] = monotonic) -> None:
         self._good_for, self._now = good_for, now
-        self._kept: OrderedDict[RoomId, _Kept] = OrderedDict()
-        self._changes = 0
+        self._kept: OrderedDict[RoomId, tuple[float, Picture]] = OrderedDict()
 
-    def find(self, room_id: RoomId) -> Picture | None:
-        kept = self._kept.get(room_id)
-        if kept is None or kept.behind > MOST_BEHIND or self._now() - kept.taken_at >= self._good_for:
+    def find(self, room_id: RoomId, head: Seq) -> Picture | None:
+        taken_at, picture = self._kept.get(room_id, (0.0, None))
+        if picture is None or picture.room.last_seq != head or self._now() - taken_at >= self._good_for:
             return None
-        return kept.picture
+        return picture
 
-    def mark(self) -> int:
-        """To be had before a picture is read, and given with it."""
-        return self._changes
+    def has(self, room_id: RoomId) -> bool:
+        """Whether it is worth asking for the head first."""
+        return room_id in self._kept
 
-    def keep(self, picture: Picture, mark: int) -> None:
-        """Not, if something has changed since *mark*: the picture may be older than that."""
-        if mark == self._changes:
-            self._kept[picture.room.id] = _Kept(picture, self._now())
-            if len(self._kept) > MOST_ROOMS:
-                self._kept.popitem(last=False)
-
-    def heed(self, committed: Committed) -> None:
-        """What was committed is not in the pictures. Messages may come after them; all else makes them void."""
-        for event in committed.events:
-            if not isinstance(event, MessageSent):
-                self._changes += 1
-                self._kept.pop(event.room_id, None)
-            elif (kept := self._kept.get(event.room_id)) is not None:
-                kept.behind += 1
+    def keep(self, picture: Picture) -> None:
+        self._kept[picture.room.id] = self._now(), picture
+        self._kept.move_to_end(picture.room.id)
+        if len(self._kept) > MOST_ROOMS:
+            self._kept.popitem(last=False)

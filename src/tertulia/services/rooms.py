@@ -51,7 +51,7 @@ class Rooms:
         max_settings: int = 4096,
     ) -> None:
         self._store = store
-        self.pictures = pictures or Pictures()
+        self._pictures = pictures or Pictures()
         self._room_creation = room_creation
         self._max_name, self._max_description, self._max_settings = max_name, max_description, max_settings
 
@@ -109,11 +109,10 @@ class Rooms:
         """The room as it is, after having become a member of it if it is public. Members of a room that others have
         just entered are shown what those were."""
         room_id = command.room_id
-        known = self.pictures.find(room_id)
-        if known is not None:
+        if self._pictures.has(room_id):
             own = await self._store.read(lambda reader: stored.find_own(reader, room_id, actor))
-            # Who resumes may know more than a picture that is a little old; who is new is given what came after it.
-            if own is not None and (command.after is None or own.head == known.room.last_seq):
+            known = None if own is None else self._pictures.find(room_id, own.head)
+            if known is not None and own is not None:
                 return _snapshot(known, own, self._store.epoch)
         try:
             return await self._take_a_picture(command, actor)
@@ -122,9 +121,8 @@ class Rooms:
         return await self._take_a_picture(command, actor)
 
     async def _take_a_picture(self, command: EnterRoom, actor: Actor) -> Snapshot:
-        mark = self.pictures.mark()
         picture, own = await self._store.read(lambda reader: self.look(command, actor, reader))
-        self.pictures.keep(picture, mark)
+        self._pictures.keep(picture)
         return _snapshot(picture, own, self._store.epoch)
 
     def look(self, command: EnterRoom, actor: Actor, reader: Reader) -> tuple[Picture, stored.Own]:
