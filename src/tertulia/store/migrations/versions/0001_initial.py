@@ -1,4 +1,4 @@
-"""The first schema."""
+"""The first schema: one long list, frozen as it was then, and therefore not shared with the tables of today."""
 
 import sqlalchemy as sa
 from alembic import op
