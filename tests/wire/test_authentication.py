@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import time
 
 import httpx2
+import jwt
 import pytest
 import websockets
 
@@ -274,3 +276,35 @@ async def test_frames_that_come_before_the_token_was_looked_at_wait_for_it(peopl
     await asyncio.gather(*(client.socket.send(json.dumps(frame)) for frame in frames))
 
     await client.hear("at once")
+
+
+def short_lived(server, person, seconds):
+    """A token of the same login that expires soon, signed as the server signs."""
+    secret = (server.log_file.parent / "data" / "secret_key").read_text().strip()
+    claims = jwt.decode(person.token, options={"verify_signature": False})
+    return jwt.encode({**claims, "exp": int(time.time()) + seconds}, secret, "HS256")
+
+
+async def test_a_socket_closes_when_its_token_expires_unless_it_was_renewed(server, people):
+    ana = await people("ana")
+    token = short_lived(server, ana, 3)
+    expiring = await open_at(ana, f"/api/v1/ws?token={token}")
+    renewed = people.keep(await open_at(ana, f"/api/v1/ws?token={token}"))
+
+    ack = await renewed.ask("authenticate", token=ana.token)
+    closed = await expiring.closes()
+
+    assert closed[0] == 4401
+    assert ack["expires_in"] > 60
+    assert await ping(renewed) == "ack"
+
+
+async def test_an_open_socket_is_not_renewed_into_somebody_elses(people):
+    ana, bea = await people("ana"), await people("bea")
+    client = people.keep(await Cafe.open(ana))
+
+    refused = await client.answer("authenticate", token=bea.token)
+    sent = await client.ask("send_message", room_id=1, message="still ana")
+
+    assert refused["data"]["code"] == "invalid_token"
+    assert (await client.event("message_received", seq=sent["seq"]))["user_id"] == ana.id
