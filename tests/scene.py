@@ -13,9 +13,14 @@ from tertulia.domain.errors import TertuliaError
 from tertulia.domain.ids import RoomId, SessionId, UserId
 from tertulia.domain.models import Actor, Room
 from tertulia.domain.roles import RoomRole, UserRole
+from tertulia.services.blocks import Blocks
+from tertulia.services.conversations import Conversations
+from tertulia.services.marks import Marks
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
 from tertulia.services.pictures import Pictures
+from tertulia.services.pins import Pins
+from tertulia.services.reactions import Reactions
 from tertulia.services.rooms import Rooms
 from tertulia.store import Committed, Store, Work
 from tertulia.store.tables import users
@@ -29,7 +34,16 @@ class Scene:
         self.rooms, self.members, self.messages = Rooms(store, pictures=Pictures(good_for=0)), Members(), Messages()
         self.heard: list[Committed] = []
         store.on_commit = self.heard.append
+        self.conversations, self.reactions, self.pins, self.marks = Conversations(), Reactions(), Pins(), Marks()
+        self.blocks = Blocks()
         rooms, members, messages = self.rooms, self.members, self.messages
+        conversations, reactions, pins, marks, blocks = (
+            self.conversations,
+            self.reactions,
+            self.pins,
+            self.marks,
+            self.blocks,
+        )
         self._writes: dict[type, Callable[..., Any]] = {
             c.CreateRoom: rooms.create_room,
             c.UpdateRoom: rooms.update_room,
@@ -43,7 +57,18 @@ class Scene:
             c.AcceptInvite: members.accept_invite,
             c.EditMessage: messages.edit_message,
             c.DeleteMessage: messages.delete_message,
-            c.MarkRead: messages.mark_read,
+            c.MarkRead: marks.mark_read,
+            c.MarkReadTo: marks.mark_read_to,
+            c.MarkDelivered: marks.mark_delivered,
+            c.AddReaction: reactions.add,
+            c.RemoveReaction: reactions.remove,
+            c.ToggleReaction: reactions.toggle,
+            c.PinMessage: pins.pin,
+            c.UnpinMessage: pins.unpin,
+            c.CreateGroup: conversations.create_group,
+            c.OpenDirect: conversations.open_direct,
+            c.BlockUser: blocks.block,
+            c.UnblockUser: blocks.unblock,
         }
         self._reads: dict[type, Callable[..., Any]] = {
             c.GetRoom: rooms.get_room,
@@ -53,6 +78,14 @@ class Scene:
             c.GetMessage: messages.get_message,
             c.ListMessages: messages.list_messages,
             c.ListEvents: messages.list_events,
+            c.ListVersions: messages.list_versions,
+            c.ListRecentMessages: messages.list_recent,
+            c.ListReactions: reactions.list_reactions,
+            c.ListPins: pins.list_pins,
+            c.FindDirect: conversations.find_direct,
+            c.GetConversation: conversations.get_conversation,
+            c.ListConversations: conversations.list_conversations,
+            c.ListBlocked: blocks.list_blocked,
         }
 
     async def do(self, actor: Actor, command: Any) -> Any:

@@ -1,8 +1,7 @@
 """The composition root: the only module that builds things out of things, and names a concrete dialect."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -10,27 +9,31 @@ from time import monotonic
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from msgspec import Struct
 from starlette.routing import WebSocketRoute
 
 from tertulia import __version__
-from tertulia.dialects.cafe import cafe_dialects
-from tertulia.dialects.cafe.rest import router as cafe_router
-from tertulia.dialects.simple import SimpleDialect
+from tertulia.dialects import cafe, conversations, direct, rooms, simple
 from tertulia.domain.clock import utc_now
 from tertulia.fanout import Hub, LocalBackplane, RedisBackplane
 from tertulia.protocol.dialect import Dialect, Limits
-from tertulia.protocol.door import describe_problems
+from tertulia.protocol.door import Door, describe_problems
 from tertulia.protocol.session import Pace
 from tertulia.services.accounts import Accounts
 from tertulia.services.authenticator import Authenticator
+from tertulia.services.avatars import Avatars
+from tertulia.services.blocks import Blocks
+from tertulia.services.conversations import Conversations
 from tertulia.services.executor import Executor
-from tertulia.services.handlers import handlers
+from tertulia.services.handlers import Services, handlers
+from tertulia.services.marks import Marks
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
 from tertulia.services.passwords import Passwords
 from tertulia.services.people import People
+from tertulia.services.pins import Pins
+from tertulia.services.reactions import Reactions
 from tertulia.services.rooms import Rooms
 from tertulia.services.starter import open_starter_cafe
 from tertulia.services.tokens import Tokens
@@ -38,7 +41,7 @@ from tertulia.settings import Settings, load
 from tertulia.store import Store
 from tertulia.transport import logs, pages, problems
 from tertulia.transport.door import HttpDoor
-from tertulia.transport.echo import UNLIMITED_MESSAGE, EchoReceiver
+from tertulia.transport.echo import ECHOED, UNLIMITED_MESSAGE, EchoReceiver
 from tertulia.transport.edge import AnySlash, BodyLimit, CrossOrigin, Origins
 from tertulia.transport.entrance import Endpoint, Entrance, Plain
 from tertulia.transport.monitoring import Gauges, Node
@@ -77,8 +80,19 @@ def build(settings: Settings) -> Parts:
         login_attempts=settings.login_attempts,
     )
     messages = Messages(max_length=settings.max_message_length)
-    rooms = Rooms(store, room_creation=settings.room_creation)
-    table = handlers(accounts, People(), rooms, Members(), messages)
+    services = Services(
+        accounts=accounts,
+        people=People(),
+        avatars=Avatars(store),
+        blocks=Blocks(),
+        rooms=Rooms(store, room_creation=settings.room_creation),
+        conversations=Conversations(),
+        members=Members(),
+        messages=messages,
+        reactions=Reactions(),
+        pins=Pins(),
+        marks=Marks(),
+    )
     backplane = (
         RedisBackplane(settings.redis_url, prefix=settings.redis_prefix) if settings.redis_url else LocalBackplane()
     )
@@ -92,7 +106,7 @@ def build(settings: Settings) -> Parts:
     return Parts(
         store,
         hub,
-        Executor(store, table, messages, max_page=settings.page_size),
+        Executor(store, handlers(services), messages, max_page=settings.page_size),
         Authenticator(store, tokens),
         accounts,
     )
@@ -129,7 +143,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     pages.install(app)
-    app.include_router(cafe_router(HttpDoor(parts.executor, parts.authenticator)))
+    for router in routers(HttpDoor(parts.executor, parts.authenticator, parts.hub)):
+        app.include_router(router)
     app.include_router(monitoring(node, Gauges(partial(read_gauges, parts, sockets))))
     app.router.routes.append(WebSocketRoute("/{path:path}", SocketEndpoint(entrance, sockets)))  # not under uvicorn
     describe_problems(app.openapi())  # which keeps what it made
@@ -192,7 +207,7 @@ def open_entrance(settings: Settings, parts: Parts, origins: Origins) -> Entranc
         clock=utc_now,
         spread=settings.shutdown_spread,
     )
-    return Entrance(lobby, origins, endpoints(settings), [echo(settings)])
+    return Entrance(lobby, origins, endpoints(settings), plain_sockets(settings))
 
 
 def endpoints(settings: Settings) -> Sequence[Endpoint]:
@@ -204,18 +219,39 @@ def endpoints(settings: Settings) -> Sequence[Endpoint]:
         burst=settings.frame_burst,
         heartbeat_interval=settings.heartbeat_interval,
     )
-    plain, *with_subprotocol = cafe_dialects(limits)
-    cafe: dict[str | None, Dialect] = {dialect.subprotocol: dialect for dialect in with_subprotocol}
+    plain, *with_subprotocol = cafe.cafe_dialects(limits)
+    by_subprotocol: dict[str | None, Dialect] = {dialect.subprotocol: dialect for dialect in with_subprotocol}
+    rooms_dialect = rooms.RoomsDialect()
     return [
-        Endpoint(re.compile(r"/api/v1/ws"), {**cafe, None: plain}, in_band=True),
-        Endpoint(re.compile(r"/api/v1/ws/(?P<room_id>[^/]+)"), {None: SimpleDialect()}),
+        Endpoint("/api/v1/ws", {**by_subprotocol, None: plain}, in_band=True, summary="cafe: all rooms on one socket"),
+        Endpoint("/api/v1/ws/{room_id}", {None: simple.SimpleDialect()}, summary="simple: one room"),
+        Endpoint("/ws/auth", {None: rooms_dialect}, summary="rooms: many rooms on one socket"),
+        Endpoint("/ws/room/{room_id}", {None: rooms_dialect}, summary="rooms: one room"),
+        Endpoint(
+            "/api/chat/ws/{room_id}",
+            {None: conversations.ConversationsDialect()},
+            summary="conversations: one conversation",
+        ),
+        Endpoint("/ws/{user_id}", {None: direct.DirectDialect()}, summary="direct: all rooms of a user"),
     ]
 
 
+def plain_sockets(settings: Settings) -> Sequence[Plain]:
+    """Those that need no account."""
+    return [echo(settings)]
+
+
+def routers(door: Door) -> Iterator[APIRouter]:
+    """The REST of each dialect; simple's is cafe's."""
+    for dialect in (cafe, rooms, conversations, direct):
+        yield dialect.router(door)
+
+
 def echo(settings: Settings) -> Plain:
+    summary = "Sends back each frame as it came"
     if settings.echo_unlimited:
-        return Plain(re.compile(r"/ws/echo"), EchoReceiver, max_message=UNLIMITED_MESSAGE)
-    return Plain(re.compile(r"/ws/echo"), partial(EchoReceiver, pace_of(settings)))
+        return Plain("/ws/echo", EchoReceiver, ECHOED, max_message=UNLIMITED_MESSAGE, summary=summary)
+    return Plain("/ws/echo", partial(EchoReceiver, pace_of(settings)), ECHOED, summary=summary)
 
 
 def pace_of(settings: Settings) -> Pace:

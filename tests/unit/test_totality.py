@@ -5,11 +5,17 @@ import pytest
 from tertulia.domain import commands, errors, events
 from tertulia.protocol.dialect import CloseReason
 from tertulia.services.accounts import Accounts
-from tertulia.services.handlers import OF_A_CONNECTION, ON_THE_HOT_PATH, handlers
+from tertulia.services.avatars import Avatars
+from tertulia.services.blocks import Blocks
+from tertulia.services.conversations import Conversations
+from tertulia.services.handlers import OF_A_CONNECTION, ON_THE_HOT_PATH, Services, handlers
+from tertulia.services.marks import Marks
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
 from tertulia.services.passwords import Passwords
 from tertulia.services.people import People
+from tertulia.services.pins import Pins
+from tertulia.services.reactions import Reactions
 from tertulia.services.rooms import Rooms
 from tertulia.services.tokens import Tokens
 from tertulia.store import Store
@@ -30,7 +36,20 @@ def every_command() -> set[type]:
 def test_every_command_has_one_handler_or_belongs_to_a_connection():
     store = Store.open("sqlite:///never-opened.db")
     accounts = Accounts(store, Passwords(), Tokens("x" * 32))
-    table = handlers(accounts, People(), Rooms(store), Members(), Messages())
+    services = Services(
+        accounts=accounts,
+        people=People(),
+        avatars=Avatars(store),
+        blocks=Blocks(),
+        rooms=Rooms(store),
+        conversations=Conversations(),
+        members=Members(),
+        messages=Messages(),
+        reactions=Reactions(),
+        pins=Pins(),
+        marks=Marks(),
+    )
+    table = handlers(services)
 
     assert set(table) | set(OF_A_CONNECTION) | set(ON_THE_HOT_PATH) == every_command()
     assert not set(table) & set(OF_A_CONNECTION)

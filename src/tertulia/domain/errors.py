@@ -8,11 +8,11 @@ TertuliaError
     Unauthenticated      who are you?
         MissingToken · InvalidToken · InvalidCredentials
     Forbidden            you may not
-        NotAMember · RoleTooLow · Muted · Banned · WrongPassword · RegistrationClosed
+        NotAMember · RoleTooLow · Muted · Banned · Blocked · WrongPassword · RegistrationClosed
     NotFound             not there, or not for you to see
-        NoSuchRoom · NoSuchMessage · NoSuchUser · NoSuchSession · NoSuchInvite
+        NoSuchRoom · NoSuchMessage · NoSuchUser · NoSuchSession · NoSuchInvite · NoSuchAvatar
     Conflict             somebody or something was first
-        NameTaken · EmailTaken · NonceConflict · AlreadyMember · LastOwner · LastAdmin
+        NameTaken · EmailTaken · NonceConflict · AlreadyMember · LastOwner · LastAdmin · TooMany
     TooLarge             over a size limit
     TooFast              over a rate limit (retry_after)
     Unavailable          the store is down or full, or the server is going; try again (retry_after)
@@ -124,6 +124,13 @@ class Banned(Forbidden):
     text = "You are banned from this room"
 
 
+class Blocked(Forbidden):
+    """One of the two has blocked the other: neither is told which."""
+
+    code = "blocked"
+    text = "You and this user do not talk to each other"
+
+
 class WrongPassword(Forbidden):
     """Of somebody who is logged in, and was asked for it once more."""
 
@@ -166,6 +173,11 @@ class NoSuchInvite(NotFound):
     text = "Invite not found or expired"
 
 
+class NoSuchAvatar(NotFound):
+    code = "avatar_not_found"
+    text = "This user has no picture"
+
+
 class Conflict(TertuliaError):
     code = "conflict"
     text = "This conflicts with what is there"
@@ -199,6 +211,13 @@ class LastOwner(Conflict):
 class LastAdmin(Conflict):
     code = "last_admin"
     text = "The last admin cannot go or step down: make somebody else an admin first"
+
+
+class TooMany(Conflict):
+    """There is a most of these, and it is reached."""
+
+    code = "too_many"
+    text = "There are too many of these already"
 
 
 class TooLarge(TertuliaError):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
-from tertulia.domain.models import Room
+from tertulia.domain.models import Quote, Room
 from tertulia.domain.roles import LeaveReason, RoomRole, Status
 
 
@@ -30,20 +30,29 @@ class Durable(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 
 
 class MessageSent(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="message_sent"):
+    """The fields are a `Message`'s. *quote* is never stored: who reads the log gets it as it is then."""
+
     user_id: UserId
     username: str
     content: str
     kind: str = "text"
     reply_to: MessageId | None = None
+    quote: Quote | None = None
+    mentions: list[UserId] = []
+    mentions_here: bool = False
+    recipient_id: UserId | None = None
     nonce: str | None = None
     created_at: datetime
 
 
 class MessageEdited(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="message_edited"):
-    """*user_id* is who edited it."""
+    """*user_id* is who edited it. The mentions are those of the new text."""
 
     user_id: UserId
+    username: str = ""
     content: str
+    mentions: list[UserId] = []
+    mentions_here: bool = False
     updated_at: datetime
 
 
@@ -51,7 +60,42 @@ class MessageDeleted(Durable, frozen=True, kw_only=True, omit_defaults=True, tag
     """*user_id* is who deleted it."""
 
     user_id: UserId
+    username: str = ""
     updated_at: datetime
+
+
+class ReactionAdded(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="reaction_added"):
+    """*count*: of this emoji on the message, with this one."""
+
+    user_id: UserId
+    username: str
+    emoji: str
+    count: int
+    created_at: datetime
+
+
+class ReactionRemoved(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="reaction_removed"):
+    """*count*: of this emoji on the message, without this one. *user_id* is whose reaction it was."""
+
+    user_id: UserId
+    username: str
+    emoji: str
+    count: int
+    created_at: datetime
+
+
+class MessagePinned(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="message_pinned"):
+    user_id: UserId
+    username: str
+    created_at: datetime
+
+
+class MessageUnpinned(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="message_unpinned"):
+    """Not told of a message that was deleted: it is pinned no more by that."""
+
+    user_id: UserId
+    username: str
+    created_at: datetime
 
 
 class MemberAdded(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="member_added"):
@@ -100,6 +144,10 @@ DURABLE_EVENTS = (
     MessageSent,
     MessageEdited,
     MessageDeleted,
+    ReactionAdded,
+    ReactionRemoved,
+    MessagePinned,
+    MessageUnpinned,
     MemberAdded,
     MemberRemoved,
     MemberUpdated,
@@ -110,6 +158,10 @@ DurableEvent = (
     MessageSent
     | MessageEdited
     | MessageDeleted
+    | ReactionAdded
+    | ReactionRemoved
+    | MessagePinned
+    | MessageUnpinned
     | MemberAdded
     | MemberRemoved
     | MemberUpdated
@@ -123,22 +175,29 @@ class Ephemeral(Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class UserJoined(Ephemeral, frozen=True, kw_only=True, tag="user_joined"):
-    """Somebody entered the room with the first of their sockets."""
+    """Somebody entered the room with the first of their sockets. *present*: who is in it now, the first
+    `SHOWN_OCCUPANTS` of them; each node fills that in for its own sockets."""
 
     room_id: RoomId
     user_id: UserId
     username: str
     x: float | None = None
     y: float | None = None
+    present: list[UserId] = []
+
+
+SHOWN_OCCUPANTS = 500
 
 
 class UserLeft(Ephemeral, frozen=True, kw_only=True, tag="user_left"):
-    """Somebody left the room with the last of their sockets. *reason*: left, disconnected, removed."""
+    """Somebody left the room with the last of their sockets. *reason*: left, disconnected, removed. *present*: as
+    in `UserJoined`."""
 
     room_id: RoomId
     user_id: UserId
     username: str
     reason: str
+    present: list[UserId] = []
 
 
 class UserTyping(Ephemeral, frozen=True, kw_only=True, tag="user_typing"):
@@ -148,24 +207,41 @@ class UserTyping(Ephemeral, frozen=True, kw_only=True, tag="user_typing"):
 
 
 class ReadUpdated(Ephemeral, frozen=True, kw_only=True, tag="read_updated"):
-    """*user_id* has read the room up to *seq*."""
+    """*user_id* has read the room up to *seq*. *message_id*: the newest message that this includes."""
 
     room_id: RoomId
     user_id: UserId
+    username: str = ""
     seq: Seq
+    message_id: MessageId | None = None
+    at: datetime | None = None
+
+
+class DeliveredUpdated(Ephemeral, frozen=True, kw_only=True, tag="delivered_updated"):
+    """The room up to *seq* has reached *user_id*. The fields are as in `ReadUpdated`."""
+
+    room_id: RoomId
+    user_id: UserId
+    username: str = ""
+    seq: Seq
+    message_id: MessageId | None = None
+    at: datetime | None = None
 
 
 class PresenceUpdated(Ephemeral, frozen=True, kw_only=True, tag="presence_updated"):
-    """Told once to each connection that is in one of the user's rooms."""
+    """Told once to each connection that hears one of *room_ids*, which the user is a member of, and to the user's own.
+    *status* is what others may see: never invisible."""
 
     user_id: UserId
+    username: str = ""
     status: Status
     text: str
     last_seen_at: datetime | None
+    room_ids: list[RoomId] = []
 
 
-EPHEMERAL_EVENTS = (UserJoined, UserLeft, UserTyping, ReadUpdated, PresenceUpdated)
-EphemeralEvent = UserJoined | UserLeft | UserTyping | ReadUpdated | PresenceUpdated
+EPHEMERAL_EVENTS = (UserJoined, UserLeft, UserTyping, ReadUpdated, DeliveredUpdated, PresenceUpdated)
+EphemeralEvent = UserJoined | UserLeft | UserTyping | ReadUpdated | DeliveredUpdated | PresenceUpdated
 Event = DurableEvent | EphemeralEvent
 
 
@@ -182,4 +258,19 @@ class UserChanged(Struct, frozen=True, kw_only=True, tag="user_changed", tag_fie
     user_id: UserId
 
 
-Notice = SessionsEnded | UserChanged
+class MembershipBegan(Struct, frozen=True, kw_only=True, tag="membership_began", tag_field="type"):
+    """*user_id* became a member of *room_id* at *seq*: sockets that hear all their user's rooms hear this one, too.
+    Goes to nodes, never to clients."""
+
+    user_id: UserId
+    room_id: RoomId
+    seq: Seq
+
+
+class BlocksChanged(Struct, frozen=True, kw_only=True, tag="blocks_changed", tag_field="type"):
+    """*user_id* has blocked somebody, or does so no longer. Goes to nodes, never to clients."""
+
+    user_id: UserId
+
+
+Notice = SessionsEnded | UserChanged | MembershipBegan | BlocksChanged

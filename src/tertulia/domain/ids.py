@@ -16,3 +16,5 @@ SessionId = NewType("SessionId", str)
 
 EVERYTHING_BEFORE = Seq(0)
 STARTER_ROOM = RoomId(1)
+EVERYWHERE = RoomId(0)
+"""No room but the whole server, for what is told of a user wherever they are."""

@@ -79,6 +79,7 @@ class Membership(Struct, frozen=True, kw_only=True):
     display_name: str = ""
     role: RoomRole = RoomRole.MEMBER
     muted_until: datetime | None = None
+    delivered_seq: Seq = Seq(0)
     read_seq: Seq = Seq(0)
     joined_at: datetime
 
@@ -95,7 +96,8 @@ class Space(Struct, frozen=True, kw_only=True):
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """Members, one log, one sequence. *unread* and *read_seq* are the asking user's."""
+    """Members, one log, one sequence. A direct room has no name of its own, a group may have none. *unread*,
+    *mention_count* (how often one was mentioned in what is unread) and *read_seq* are the asking user's."""
 
     id: RoomId
     kind: RoomKind
@@ -108,13 +110,60 @@ class Room(Struct, frozen=True, kw_only=True):
     member_count: int = 0
     last_seq: Seq = Seq(0)
     unread: int = 0
+    mention_count: int = 0
     read_seq: Seq = Seq(0)
     created_at: datetime
     updated_at: datetime
 
 
+class Quote(Struct, frozen=True, kw_only=True):
+    """What a reply answers: who said it, and its first line as it is now; none once it is deleted."""
+
+    message_id: MessageId
+    user_id: UserId
+    username: str
+    text: str
+    is_deleted: bool = False
+
+
+class Reaction(Struct, frozen=True, kw_only=True):
+    """One emoji on a message. *users*: who gave it first, at most `REACTION_USERS`, in that order."""
+
+    emoji: str
+    count: int
+    users: list[UserId]
+
+
+REACTION_USERS = 20
+REACTION_KINDS = 30
+"""Different emoji that one message may bear."""
+
+
+class Reactor(Struct, frozen=True, kw_only=True):
+    """Somebody's reaction; *seq* is where the log says that it was given."""
+
+    emoji: str
+    user_id: UserId
+    username: str
+    seq: Seq
+    created_at: datetime
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """What a message said from *created_at* on; *seq* is where the log has that."""
+
+    content: str
+    user_id: UserId
+    seq: Seq
+    created_at: datetime
+
+
 class Message(Struct, frozen=True, kw_only=True):
-    """Immutable identity, editable content. *seq* is where the log says that it was sent."""
+    """Immutable identity, editable content. *seq* is where the log says that it was sent.
+
+    *mentions*: members whom it names; *mentions_here*: it calls everybody. *recipient_id*: the other one in a direct
+    room, where *delivered_at* and *read_at* say when it reached them; None in other rooms.
+    """
 
     id: MessageId
     room_id: RoomId
@@ -124,10 +173,37 @@ class Message(Struct, frozen=True, kw_only=True):
     content: str
     kind: str = "text"
     reply_to: MessageId | None = None
+    quote: Quote | None = None
+    mentions: list[UserId] = []
+    mentions_here: bool = False
+    reactions: list[Reaction] = []
+    recipient_id: UserId | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
     is_edited: bool = False
     is_deleted: bool = False
     created_at: datetime
     updated_at: datetime | None = None
+
+
+class Conversation(Struct, frozen=True, kw_only=True):
+    """A room as an entry in a list of talks. *member_ids*: at most `SHOWN_MEMBERS`, ascending; *last_message*: the
+    newest that is not deleted."""
+
+    room: Room
+    member_ids: list[UserId]
+    last_message: Message | None = None
+
+
+SHOWN_MEMBERS = 100
+
+
+class Avatar(Struct, frozen=True, kw_only=True):
+    """A user's picture. *digest* changes with it, and is in its address."""
+
+    content_type: str
+    digest: str
+    data: bytes
 
 
 class SpaceObject(Struct, frozen=True, kw_only=True):

@@ -33,12 +33,13 @@ class RoomKind(StrEnum):
 
 
 class Status(StrEnum):
-    """What a user shows of themselves."""
+    """What a user shows of themselves. To others only the first four: who is invisible, or not there, is offline."""
 
     ONLINE = "online"
     AWAY = "away"
     BUSY = "busy"
     OFFLINE = "offline"
+    INVISIBLE = "invisible"
 
 
 class LeaveReason(StrEnum):

@@ -1,14 +1,37 @@
 """The door, as a REST dialect sees it: commands are executed through it, and it says who is asking."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel, Field
 
 from tertulia.domain.commands import Command
+from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor
 
 R = TypeVar("R")
+
+
+class Live(Struct, frozen=True, kw_only=True):
+    """One open socket. *rooms*: those that it hears; *address*: where it comes from."""
+
+    id: str
+    user_id: UserId
+    username: str
+    dialect: str
+    rooms: list[RoomId]
+    since: datetime
+    address: str
+
+
+class Census(Struct, frozen=True, kw_only=True):
+    """The open sockets of this node: those with an account, how many without (*public*), and how many hear each room."""
+
+    connections: list[Live]
+    public: int
+    rooms: dict[RoomId, int]
 
 
 class Door(Protocol):
@@ -19,6 +42,12 @@ class Door(Protocol):
     @property
     def actor(self) -> Callable[..., Awaitable[Actor]]:
         """A FastAPI dependency: the authenticated user, or Unauthenticated."""
+
+    @property
+    def anyone(self) -> Callable[..., Awaitable[Actor | None]]:
+        """A FastAPI dependency: the authenticated user, None without a token; InvalidToken for a bad one."""
+
+    def census(self) -> Census: ...
 
 
 class FieldProblem(BaseModel):

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from tertulia.domain.commands import Command, PageCommand, SendMessage, SendResult
+from tertulia.domain.commands import Command, OpenDirect, PageCommand, SendDirect, SendMessage, SendResult
 from tertulia.domain.errors import Internal, Invalid, MissingToken, RoleTooLow, TertuliaError
 from tertulia.domain.models import Actor
 from tertulia.services.handlers import Entry, How
@@ -31,6 +31,8 @@ class Executor:
         try:
             if isinstance(command, SendMessage):
                 return cast(R, await self._send(command, actor))
+            if isinstance(command, SendDirect):
+                return cast(R, await self._send_direct(command, actor))
             return cast(R, await self._run(command, actor))
         except TertuliaError:
             raise
@@ -58,6 +60,17 @@ class Executor:
         if isinstance(outcome, TertuliaError):
             raise outcome
         return outcome
+
+    async def _send_direct(self, command: SendDirect, actor: Actor | None) -> SendResult:
+        room = await self._run(OpenDirect(user_id=command.user_id), actor)
+        message = SendMessage(
+            room_id=room.id,
+            content=command.content,
+            reply_to=command.reply_to,
+            nonce=command.nonce,
+            kind=command.kind,
+        )
+        return await self._send(message, actor)
 
     async def _run(self, command: Command[Any], actor: Actor | None) -> Any:
         entry = self._handlers[type(command)]

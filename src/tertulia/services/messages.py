@@ -1,4 +1,4 @@
-"""Messages: what may be said, changing and taking back what was said, reading it, and how far one has read."""
+"""Messages: what may be said, changing and taking back what was said, and reading it."""
 
 from hashlib import blake2b
 
@@ -9,20 +9,19 @@ from tertulia.domain.commands import (
     GetMessage,
     ListEvents,
     ListMessages,
+    ListRecentMessages,
+    ListVersions,
     LogPage,
-    MarkRead,
     SendMessage,
 )
 from tertulia.domain.errors import EmptyMessage, Forbidden, Invalid, Muted, NoSuchMessage, NotAMember, RoleTooLow
-from tertulia.domain.events import ReadUpdated
 from tertulia.domain.ids import MessageId, Seq
-from tertulia.domain.models import Actor, Message, Page
+from tertulia.domain.models import Actor, Message, Page, Version
 from tertulia.domain.roles import RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_page, encode_text
 from tertulia.store import Post, Reader, Work, log_page
 from tertulia.store import messages as stored
-from tertulia.store.members import move_read_mark
 from tertulia.store.rooms import Standing
 
 LONGEST_NONCE = 64
@@ -91,17 +90,11 @@ class Messages:
         policy.read_room(reader, command.room_id, actor)
         return log_page(reader, command.room_id, command.after, check_page(command.limit))
 
-    def mark_read(self, command: MarkRead, actor: Actor, work: Work) -> Seq:
-        """A mark beyond the end of the log stands at its end. Told to the room only if it moved."""
-        room, member = policy.need_membership(work, command.room_id, actor)
-        seq = min(command.seq, room.last_seq)
-        if seq <= member.read_seq:
-            return member.read_seq
-        work.lock(command.room_id)
-        if not move_read_mark(work, room.id, actor.user_id, seq):
-            return policy.need_membership(work, command.room_id, actor)[1].read_seq
-        work.announce(ReadUpdated(room_id=room.id, user_id=actor.user_id, seq=seq))
-        return seq
+    def list_versions(self, command: ListVersions, actor: Actor, reader: Reader) -> list[Version]:
+        raise NotImplementedError
+
+    def list_recent(self, command: ListRecentMessages, actor: Actor, reader: Reader) -> list[Message]:
+        raise NotImplementedError
 
     def _checked(self, content: str) -> bytes:
         """As UTF-8."""

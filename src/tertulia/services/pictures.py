@@ -6,7 +6,7 @@ from time import monotonic
 
 from msgspec import Struct
 
-from tertulia.domain.ids import RoomId, Seq
+from tertulia.domain.ids import MessageId, RoomId, Seq
 from tertulia.domain.models import Message, Page, Room, SpaceObject
 
 GOOD_FOR = 1.0
@@ -20,6 +20,7 @@ class Picture(Struct, frozen=True):
 
     room: Room
     messages: Page[Message]
+    pins: list[MessageId]
     objects: list[SpaceObject]
 
 

@@ -13,6 +13,7 @@ from tertulia.domain.commands import (
     GetRoom,
     ListHeads,
     ListRooms,
+    ListVisibleRooms,
     NewSpace,
     RoomHead,
     Snapshot,
@@ -83,6 +84,9 @@ class Rooms:
             reader, actor.user_id, q=q, mine=command.mine, cursor=command.cursor, limit=check_page(command.limit)
         )
 
+    async def list_visible(self, command: ListVisibleRooms, actor: Actor | None) -> list[RoomId]:
+        raise NotImplementedError
+
     def list_heads(self, command: ListHeads, actor: Actor, reader: Reader) -> list[RoomHead]:
         return stored.list_heads(reader, actor.user_id)
 
@@ -117,6 +121,8 @@ class Rooms:
         try:
             return await self._take_a_picture(command, actor)
         except NotAMember:
+            if not command.joins:
+                raise
             await self._store.write(lambda work: admit(work, room_id, actor, is_asked=False))
         return await self._take_a_picture(command, actor)
 
@@ -135,6 +141,7 @@ class Rooms:
         picture = Picture(
             msgspec.structs.replace(room, read_seq=Seq(0)),
             newest_messages(reader, room.id, room.last_seq, SNAPSHOT_MESSAGES),
+            [],
             list_objects(reader, room.id),
         )
         return picture, own
@@ -180,5 +187,6 @@ def _snapshot(picture: Picture, own: stored.Own, epoch: str) -> Snapshot:
         epoch=epoch,
         seq=room.last_seq,
         messages=picture.messages,
+        pins=picture.pins,
         objects=picture.objects,
     )

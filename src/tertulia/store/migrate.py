@@ -3,6 +3,7 @@
 import os
 import secrets
 import sqlite3
+import time
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from tertulia.store.tables import meta
 from tertulia.store.urls import PostgresUrl, SqliteUrl, parse_url
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+WAL_TRIES = 200
 _ADVISORY_LOCK = 7_365_127_001  # any number of our own: one migration at a time, whichever node starts it
 
 
@@ -57,7 +59,7 @@ def migrate_sqlite(path: Path) -> str:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     raw = sqlite3.connect(path, isolation_level=None, timeout=10)
     try:
-        raw.execute("PRAGMA journal_mode=WAL")
+        _use_wal(raw)
         raw.execute("PRAGMA foreign_keys=OFF")  # a table made anew is for a moment not there
         engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool, pool_reset_on_return=None)
         connection = engine.connect()  # before BEGIN: SQLAlchemy's first look at a database ends in a rollback
@@ -67,6 +69,19 @@ def migrate_sqlite(path: Path) -> str:
         return epoch
     finally:
         raw.close()
+
+
+def _use_wal(raw: sqlite3.Connection) -> None:
+    """SQLite does not wait for others who do this at the same moment, whatever its timeout."""
+    for is_last in [False] * WAL_TRIES + [True]:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if is_last:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 async def migrate_postgres(target: PostgresUrl) -> str:

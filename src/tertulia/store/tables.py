@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -41,16 +42,16 @@ class Moment(TypeDecorator[datetime]):
         return from_rfc3339(value) if isinstance(value, str) else value
 
 
-class Json(TypeDecorator[dict[str, Any]]):
-    """A JSON object, kept as text: the same on both engines, and never looked into by SQL."""
+class Json(TypeDecorator[Any]):
+    """JSON, kept as text: the same on both engines, and never looked into by SQL."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else msgspec.json.encode(value).decode()
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, Any] | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else msgspec.json.decode(value)
 
 
@@ -81,17 +82,36 @@ users = Table(
     Column("email", Text),
     Column("email_key", Text, unique=True),
     Column("display_name", Text, nullable=False),
+    Column("search_key", Text, nullable=False, server_default=""),  # both names, folded, for searching
     Column("avatar_url", Text),
     Column("bio", Text, nullable=False, server_default=""),
     Column("role", Text, nullable=False, server_default="user"),
     Column("password_hash", Text, nullable=False),
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
-    Column("status", Text, nullable=False, server_default="offline"),
+    Column("status", Text, nullable=False, server_default="offline"),  # as chosen: what is shown depends on sockets
     Column("status_text", Text, nullable=False, server_default=""),
     Column("last_seen_at", Moment),
     Column("created_at", Moment, nullable=False),
     sqlite_autoincrement=True,  # an id is never given twice
+)
+
+avatars = Table(
+    "avatars",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True),
+    Column("blocked_id", Id, ForeignKey("users.id"), primary_key=True, index=True),
+    Column("created_at", Moment, nullable=False),
 )
 
 sessions = Table(
@@ -127,6 +147,7 @@ rooms = Table(
     Column("owner_id", Id, ForeignKey("users.id")),
     Column("is_private", Boolean, nullable=False, server_default=text("false")),
     Column("direct_key", Text, unique=True),  # "3:7", the lower id first: one direct room for a pair
+    Column("is_blocked", Boolean, nullable=False, server_default=text("false")),  # direct: one has blocked the other
     Column("settings", Json, nullable=False, server_default="{}"),
     Column("width", Float(53)),  # NULL: a room without a space
     Column("height", Float(53)),
@@ -150,8 +171,9 @@ memberships = Table(
     Column("user_id", Id, ForeignKey("users.id"), primary_key=True, index=True),
     Column("role", Text, nullable=False),
     Column("muted_until", Moment),
+    Column("delivered_seq", BigInteger, nullable=False, server_default="0"),
     Column("read_seq", BigInteger, nullable=False, server_default="0"),
-    Column("joined_at", Moment, nullable=False),
+    Column("joined_at", Moment, nullable=False, index=True),
 )
 
 bans = Table(  # what a room holds against somebody who is no member of it
@@ -187,11 +209,49 @@ messages = Table(
     Column("content", Text, nullable=False),
     Column("kind", Text, nullable=False, server_default="text"),
     Column("reply_to", Id),
+    Column("mentions", Json),  # ids of members, 0 for all: [3, 0]; NULL for none
+    Column("reactions", Json),  # what a reader is shown of them, kept up to date with the table below; NULL for none
+    Column("recipient_id", Id),  # in a direct room
+    Column("delivered_at", Moment),
+    Column("read_at", Moment),
     Column("is_edited", Boolean, nullable=False, server_default=text("false")),
     Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment),
     UniqueConstraint("room_id", "seq"),  # also the index that pages are read from
+)
+
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("message_id", Id, primary_key=True),
+    Column("emoji", Text, primary_key=True),
+    Column("user_id", Id, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_reactions_message_id_seq", "message_id", "seq"),
+    Index("ix_reactions_message_id_emoji_seq", "message_id", "emoji", "seq"),
+    sqlite_with_rowid=False,
+)
+
+mentions = Table(  # counted after a reader's mark
+    "mentions",
+    metadata,
+    Column("room_id", Id, primary_key=True),
+    Column("user_id", Id, primary_key=True),  # 0: all members
+    Column("seq", BigInteger, primary_key=True),  # the message's
+    sqlite_with_rowid=False,
+)
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("message_id", Id, primary_key=True, autoincrement=False),
+    Column("room_id", Id, ForeignKey("rooms.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_pins_room_id_seq", "room_id", "seq"),
 )
 
 room_log = Table(

@@ -1,5 +1,6 @@
 """The door as REST sees it: the executor, and who is asking, by bearer token."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -8,7 +9,10 @@ from fastapi.security import OAuth2PasswordBearer
 
 from tertulia.domain.commands import Command
 from tertulia.domain.errors import MissingToken
+from tertulia.domain.ids import RoomId
 from tertulia.domain.models import Actor
+from tertulia.fanout import Hub
+from tertulia.protocol.door import Census, Live
 from tertulia.services.authenticator import Authenticator
 from tertulia.services.executor import Executor
 
@@ -17,20 +21,43 @@ LOGIN_PATH = "/api/v1/auth/login"
 
 
 class HttpDoor:
-    """A `protocol.door.Door`. *actor* is a FastAPI dependency: the authenticated user, or Unauthenticated is raised."""
+    """A `protocol.door.Door`. *count_public*: the sockets that need no account."""
 
     actor: Callable[..., Awaitable[Actor]]
+    anyone: Callable[..., Awaitable[Actor | None]]
 
-    def __init__(self, executor: Executor, authenticator: Authenticator) -> None:
-        self._executor = executor
+    def __init__(
+        self, executor: Executor, authenticator: Authenticator, hub: Hub, count_public: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._executor, self._hub, self._count_public = executor, hub, count_public
         scheme = OAuth2PasswordBearer(tokenUrl=LOGIN_PATH, scheme_name="Token", auto_error=False)
 
-        async def actor(token: Annotated[str | None, Depends(scheme)]) -> Actor:
-            if not token:
-                raise MissingToken
-            return (await authenticator.access(token)).actor
+        async def anyone(token: Annotated[str | None, Depends(scheme)]) -> Actor | None:
+            return (await authenticator.access(token)).actor if token else None
 
-        self.actor = actor
+        async def actor(found: Annotated[Actor | None, Depends(anyone)]) -> Actor:
+            if found is None:
+                raise MissingToken
+            return found
+
+        self.actor, self.anyone = actor, anyone
 
     async def execute(self, command: Command[R], actor: Actor | None) -> R:
         return await self._executor.execute(command, actor)
+
+    def census(self) -> Census:
+        counts: Counter[RoomId] = Counter()
+        connections = []
+        for one in self._hub.connections:
+            counts.update(one.rooms.keys())
+            live = Live(
+                id=one.id,
+                user_id=one.user_id,
+                username=one.username,
+                dialect=one.dialect.name,
+                rooms=list(one.rooms),
+                since=one.since,
+                address=one.address,
+            )
+            connections.append(live)
+        return Census(connections=connections, public=self._count_public(), rooms=dict(counts))

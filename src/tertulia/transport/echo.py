@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
+from tertulia.protocol.dialect import Catalogue, FrameType
 from tertulia.protocol.frames import binary_frame, text_frame
 from tertulia.protocol.session import Allowance, Pace
 from tertulia.protocol.socket import Socket
 
+ECHOED = Catalogue(
+    receives=[FrameType(name="anything", payload=Any, summary="Any text or binary frame")],
+    sends=[FrameType(name="the_same", payload=Any, summary="The same frame")],
+)
 UNLIMITED_MESSAGE = 16 * 1024 * 1024
 """Bytes of a message where the echo is unlimited, for conformance suites."""
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from tertulia.domain.ids import MAX_ID, RoomId
-from tertulia.protocol.dialect import CloseReason, Dialect
+from tertulia.domain.ids import UserId
+from tertulia.protocol.dialect import Catalogue, CloseReason, Dialect, read_id
 from tertulia.protocol.socket import Accepted, Receiver, Refused, Socket, Upgrade
 from tertulia.transport.credentials import BEARER, credential_of
 from tertulia.transport.edge import Origins
@@ -16,20 +16,24 @@ NOT_FOUND = Refused(404)
 
 
 class Endpoint(Struct, frozen=True):
-    """A path that speaks a dialect. *dialects*: by subprotocol, the server's favourite first; None for a client that
-    names none of them. *in_band*: the token may come in the first frame."""
+    """A path that speaks a dialect. *address*: the path, with `{room_id}` where it names the room that the socket is of,
+    or `{user_id}` where it names whose it is. *dialects*: by subprotocol, the server's favourite first; None for a client
+    that names none of them. *in_band*: the token may come in the first frame. *summary*: for `/asyncapi`."""
 
-    path: re.Pattern[str]
+    address: str
     dialects: Mapping[str | None, Dialect]
     in_band: bool = False
+    summary: str = ""
 
 
 class Plain(Struct, frozen=True):
     """A path whose sockets need no account: whoever comes gets a receiver of their own."""
 
-    path: re.Pattern[str]
+    address: str
     receiver: Callable[[], Receiver]
+    catalogue: Catalogue
     max_message: int | None = None
+    summary: str = ""
 
 
 class TurnedAway:
@@ -51,33 +55,37 @@ class Entrance:
     def __init__(
         self, lobby: Lobby, origins: Origins, endpoints: Sequence[Endpoint], plain: Sequence[Plain] = ()
     ) -> None:
-        self._lobby, self._origins, self._endpoints, self._plain = lobby, origins, endpoints, plain
+        self._lobby, self._origins = lobby, origins
+        self._endpoints = [(_pattern(one.address), one) for one in endpoints]
+        self._plain = [(_pattern(one.address), one) for one in plain]
 
     def __call__(self, upgrade: Upgrade, /) -> Accepted | Refused:
         path = upgrade.path.rstrip("/") or "/"
         is_welcome = self._origins.admit(upgrade.header("origin"), upgrade.header("host"))
-        for endpoint in self._endpoints:
-            if found := endpoint.path.fullmatch(path):
-                return self._seat(endpoint, found, upgrade, is_welcome=is_welcome)
-        for plain in self._plain:
-            if plain.path.fullmatch(path):
+        for pattern, plain in self._plain:
+            if pattern.fullmatch(path):
                 return Accepted(plain.receiver() if is_welcome else TurnedAway(), max_message=plain.max_message)
+        for pattern, endpoint in self._endpoints:
+            if found := pattern.fullmatch(path):
+                return self._seat(endpoint, found, upgrade, is_welcome=is_welcome)
         return NOT_FOUND
 
     def _seat(self, endpoint: Endpoint, found: re.Match[str], upgrade: Upgrade, *, is_welcome: bool) -> Accepted:
         subprotocol, dialect = _choose(endpoint.dialects, upgrade.subprotocols())
-        named = found.groupdict().get("room_id")
-        room_id = None if named is None else _room_id(named)
+        named = found.groupdict()
+        room_id = dialect.read_room_id(named["room_id"]) if "room_id" in named else None
+        user_id = UserId(read_id(named["user_id"])) if "user_id" in named else None
         refusal = None
         if not is_welcome:
             refusal = CloseReason.FORBIDDEN
-        elif named is not None and room_id is None:
+        elif "room_id" in named and room_id is None:
             refusal = CloseReason.NO_SUCH_ROOM
         session = SocketSession(
             self._lobby,
             dialect,
             credential_of(upgrade),
             room_id=room_id,
+            user_id=user_id,
             in_band=endpoint.in_band,
             address=upgrade.client[0] if upgrade.client else "",
             refusal=refusal,
@@ -92,6 +100,5 @@ def _choose(dialects: Mapping[str | None, Dialect], offered: Sequence[str]) -> t
     return (BEARER if BEARER in offered[:-1] else None), dialects[None]
 
 
-def _room_id(text: str) -> RoomId | None:
-    is_number = text.isascii() and text.isdigit() and len(text) <= 19
-    return RoomId(int(text)) if is_number and 0 < int(text) <= MAX_ID else None
+def _pattern(address: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", address))

@@ -35,6 +35,8 @@ class Revocation:
                 self._hub.end_sessions(notice.session_ids)
             case UserChanged():
                 self._start(notice.user_id)
+            case _:
+                pass
 
     async def watch(self) -> None:
         """For ever: repairs notices that were lost."""

@@ -15,7 +15,7 @@ from tertulia.domain import commands as c
 from tertulia.domain import errors as e
 from tertulia.domain.clock import Clock
 from tertulia.domain.events import DurableEvent, RoomDeleted, UserTyping
-from tertulia.domain.ids import RoomId
+from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Access, Space
 from tertulia.fanout import Connection, Hub
 from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Occupant, Request, Resume
@@ -83,6 +83,7 @@ class SocketSession:
         "_task",
         "_timer",
         "_typed_at",
+        "_user_id",
     )
 
     def __init__(
@@ -92,14 +93,16 @@ class SocketSession:
         credential: Credential | None,
         *,
         room_id: RoomId | None = None,
+        user_id: UserId | None = None,
         in_band: bool = False,
         address: str = "",
         refusal: CloseReason | None = None,
     ) -> None:
-        """*in_band*: the first frame may authenticate. *refusal*: accept, then close at once, so that a page can read
-        why."""
+        """*user_id*: whose token it must be. *in_band*: the first frame may authenticate. *refusal*: accept, then close
+        at once, so that a page can read why."""
         self._lobby, self._dialect, self._credential = lobby, dialect, credential
         self._room_id, self._in_band, self._address, self._refusal = room_id, in_band, address, refusal
+        self._user_id = user_id
         self._session = Session(dialect, room_id, lobby.pace, monotonic())
         self._socket: Socket | None = None
         self._connection: Connection | None = None
@@ -260,6 +263,8 @@ class SocketSession:
         """From now on this socket is that user's; or, on a renewal, is so for longer."""
         if self._socket is None:
             raise e.Unavailable  # closed meanwhile
+        if self._user_id is not None and access.actor.user_id != self._user_id:
+            raise e.InvalidToken
         if self._connection is None:
             self._connection = Connection(self._socket, self._dialect, access, address=self._address)
             self._connection.on_removed = self._removed
@@ -310,7 +315,7 @@ class SocketSession:
                 return self._entered(command, snapshot, connection)
             case c.ExitRoom():
                 return self._lobby.hub.exit(connection, command.room_id, "left")
-            case c.Type():
+            case c.Type() if command.room_id is not None:
                 return self._type(command.room_id, connection)
             case _:
                 return await self._lobby.executor.execute(command, connection.actor)

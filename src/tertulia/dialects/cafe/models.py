@@ -1,55 +1,19 @@
-"""cafe's REST bodies. What comes in is strict about types, and ignores fields that it does not know; what goes out is
-read off the domain's own models, field by field."""
+"""cafe's REST bodies."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, Strict
+from pydantic import Field, Strict
 
 from tertulia.domain import models
-from tertulia.domain.clock import rfc3339
 from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
 from tertulia.protocol.fields import Coordinate, Id, Nonce, SeqField, Text
+from tertulia.rest.bodies import Body, MomentIn, Shape, Time, left_out
 
 T = TypeVar("T")
 A_YEAR = 366 * 86400
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of range") from None
-
-
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
-def left_out() -> Any:
-    """The default of a field that stays as it is when it is not given; which giving null does not mean."""
-    return Field(default=None, json_schema_extra=_without_default)
-
-
-Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
-MomentIn = Annotated[AwareDatetime, Strict(strict=False), AfterValidator(_in_utc)]
 RoleIn = Annotated[RoomRole, Strict(strict=False)]
-
-
-class Body(BaseModel):
-    """What a client sends."""
-
-    model_config = ConfigDict(strict=True)
-
-    def given(self) -> dict[str, Any]:
-        """The fields that were sent."""
-        return self.model_dump(exclude_unset=True)
-
-
-class Shape(BaseModel):
-    """What a client gets."""
-
-    model_config = ConfigDict(from_attributes=True)
 
 
 class Page(Shape, Generic[T]):
@@ -68,13 +32,6 @@ class NewAccount(Body):
     password: Text = Field(examples=["correct horse battery staple"])
     email: Text | None = Field(default=None, examples=["alice@example.org"])
     display_name: Text | None = Field(default=None, examples=["Alice"])
-
-
-class Credentials(Body):
-    """*username* may be the email address."""
-
-    username: Text = Field(examples=["alice"])
-    password: Text = Field(examples=["correct horse battery staple"])
 
 
 class RefreshToken(Body):
@@ -301,8 +258,8 @@ class Message(Shape):
     content: str
     kind: str
     reply_to: int | None
-    attachments: list[Any] = []
-    reactions: list[Any] = []
+    attachments: list[Any] = Field(default=[])
+    reactions: list[Any] = Field(default=[])
     is_edited: bool
     is_deleted: bool
     created_at: Time

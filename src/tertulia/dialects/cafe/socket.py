@@ -16,7 +16,7 @@ from tertulia.domain.events import Event
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.domain.models import Message, Page
 from tertulia.protocol.codec import JSON, MSGPACK, UNREADABLE, Codec, Once, explain
-from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Limits, Request, Resume, Unreadable
+from tertulia.protocol.dialect import Catalogue, CloseReason, Dialect, Entered, Limits, Request, Resume, Unreadable
 
 V1 = "tertulia.v1"
 V1_MSGPACK = "tertulia.v1+msgpack"
@@ -62,6 +62,8 @@ class Salvage(Struct, frozen=True):
 class CafeDialect(Dialect):
     """One encoding of cafe. *speaks_v1*: greets, beats, says good-bye, and lists the rooms of who authenticates."""
 
+    closes = CLOSES
+
     def __init__(self, name: str, codec: Codec, limits: Limits, *, subprotocol: str | None) -> None:
         self.name, self.subprotocol, self.is_binary = name, subprotocol, codec.is_binary
         self.greets = self.heartbeats = self._speaks_v1 = subprotocol is not None
@@ -78,6 +80,9 @@ class CafeDialect(Dialect):
             c.ListMessages: self._listed,
             c.Ping: self._pong,
         }
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(receives=[], sends=[])
 
     # ---- in
 
@@ -118,9 +123,6 @@ class CafeDialect(Dialect):
             return Unreadable(Malformed(why))
         return Unreadable(Malformed(why), ref=self._ref(salvage.id))
 
-    def opening(self, room_id: RoomId | None) -> list[Request]:
-        return []
-
     # ---- out
 
     def encode(self, event: Event, own: bool) -> bytes | None:
@@ -155,9 +157,6 @@ class CafeDialect(Dialect):
             return None
         code, text = CLOSES[reason]
         return self._frame(Frame("bye", UNSET, answers.Bye(code, text, reason.resumable, retry_after)))
-
-    def closing(self, reason: CloseReason) -> tuple[int, str]:
-        return CLOSES[reason]
 
     # ---- answers that are more than an ack
 

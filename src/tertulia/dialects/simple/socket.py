@@ -9,35 +9,16 @@ from tertulia.domain import commands as c
 from tertulia.domain.clock import rfc3339
 from tertulia.domain.errors import EmptyMessage, Malformed, TertuliaError, UnknownCommand
 from tertulia.domain.events import Event, MessageSent
-from tertulia.domain.ids import MessageId, RoomId, Seq
+from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Message as DomainMessage
 from tertulia.domain.models import Page
 from tertulia.protocol.codec import JSON, UNREADABLE, explain
-from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Request, Unreadable
+from tertulia.protocol.dialect import Catalogue, Dialect, Entered, Request, Unreadable
 from tertulia.protocol.fields import PAGE, Id, PageLimit, Text
 
 INVALID_JSON = "Invalid JSON format"
 MAX_NAME = 64
 """Characters of an unknown type that are repeated to the client."""
-
-CLOSES: dict[CloseReason, tuple[int, str]] = {
-    CloseReason.GOING_AWAY: (1001, "Server is going away"),
-    CloseReason.RESTARTING: (1012, "Server is restarting"),
-    CloseReason.OVERLOADED: (1013, "Server is overloaded, try again later"),
-    CloseReason.SLOW_CONSUMER: (1013, "Reading too slowly"),
-    CloseReason.SILENT: (1001, "No answer to pings"),
-    CloseReason.TOO_FAST: (1008, "Too many messages"),
-    CloseReason.FAULT: (1011, "Internal error"),
-    CloseReason.BINARY: (1003, "Binary frames are not understood here"),
-    CloseReason.MALFORMED: (1008, "Too many malformed messages"),
-    CloseReason.TOO_MANY_SOCKETS: (1008, "Too many sockets of this user"),
-    CloseReason.MISSING_TOKEN: (1008, "Missing authentication token"),
-    CloseReason.INVALID_TOKEN: (1008, "Invalid token"),
-    CloseReason.FORBIDDEN: (1008, "Not allowed"),
-    CloseReason.NOT_A_MEMBER: (1008, "Not a member of this room"),
-    CloseReason.NO_SUCH_ROOM: (1008, "Room not found"),
-}
-
 
 # ---- in
 
@@ -98,10 +79,9 @@ class SimpleDialect(Dialect):
     """Messages of one room, and its history. Whatever else happens there has no word here."""
 
     name = "simple"
-    subprotocol = None
-    is_binary = False
-    greets = False
-    heartbeats = False
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(receives=[], sends=[])
 
     def decode(self, frame: str | bytes, room_id: RoomId | None) -> Request:
         if not isinstance(frame, str):
@@ -120,9 +100,6 @@ class SimpleDialect(Dialect):
         if name == "fetch_messages":
             return Request(_fetch(frame, room_id), name)
         raise Unreadable(UnknownCommand(name), name)
-
-    def opening(self, room_id: RoomId | None) -> list[Request]:
-        return [] if room_id is None else [Request(c.EnterRoom(room_id=room_id))]
 
     def encode(self, event: Event, own: bool) -> bytes | None:
         if not isinstance(event, MessageSent):
@@ -144,18 +121,6 @@ class SimpleDialect(Dialect):
     def error(self, error: TertuliaError, name: str, ref: Any) -> bytes:
         text = f"Unknown message type: {error.name}" if isinstance(error, UnknownCommand) else error.message
         return JSON.frame(ErrorFrame(text))
-
-    def caught_up(self, room_id: RoomId, seq: Seq) -> None:
-        return None
-
-    def heartbeat(self, heads: dict[RoomId, Seq]) -> None:
-        return None
-
-    def farewell(self, reason: CloseReason, retry_after: float | None) -> None:
-        return None
-
-    def closing(self, reason: CloseReason) -> tuple[int, str]:
-        return CLOSES[reason]
 
 
 def _send(frame: str, room_id: RoomId) -> c.SendMessage:

@@ -6,7 +6,13 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import (
+from tertulia.domain import commands as c
+from tertulia.domain.ids import SessionId
+from tertulia.domain.models import Actor, Tokens, User
+from tertulia.protocol.door import Door, problems
+from tertulia.protocol.fields import Text
+from tertulia.rest.bodies import Credentials
+from tertulia.rest.requests import (
     CREDENTIALS_BODY,
     JSON_BODY,
     NO_CONTENT,
@@ -14,11 +20,6 @@ from tertulia.dialects.cafe.rest.requests import (
     FromCaller,
     credentials,
 )
-from tertulia.domain import commands as c
-from tertulia.domain.ids import SessionId
-from tertulia.domain.models import Actor, Tokens, User
-from tertulia.protocol.door import Door, problems
-from tertulia.protocol.fields import Text
 
 AUTH: list[str | Enum] = ["auth"]
 
@@ -44,7 +45,7 @@ def logins(api: APIRouter, door: Door) -> None:
         openapi_extra=CREDENTIALS_BODY,
         **problems(401, 403),
     )
-    async def login(body: Annotated[models.Credentials, Depends(credentials)], caller: FromCaller) -> Tokens:
+    async def login(body: Annotated[Credentials, Depends(credentials)], caller: FromCaller) -> Tokens:
         """Get tokens for a username (or email address) and a password, as JSON or as a form."""
         command = c.Login(
             username=body.username, password=body.password, user_agent=caller.user_agent, address=caller.address

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Request
 from tertulia.dialects.cafe import models
 from tertulia.dialects.cafe.guide import Guide, guide
 from tertulia.dialects.cafe.rest.messages import sent
-from tertulia.dialects.cafe.rest.requests import JSON_BODY
 from tertulia.domain import commands as c
 from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Actor, Message, Page
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit
+from tertulia.rest.requests import JSON_BODY
 
 CHAT: list[str | Enum] = ["chat"]
 

@@ -6,12 +6,12 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.domain import commands as c
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor, Invite, Membership, Page, Room
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit, Text
+from tertulia.rest.requests import JSON_BODY, NO_CONTENT
 
 MEMBERS: list[str | Enum] = ["members"]
 

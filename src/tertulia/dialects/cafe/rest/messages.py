@@ -6,12 +6,12 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.domain import commands as c
 from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Actor, Message, Page
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit
+from tertulia.rest.requests import JSON_BODY, NO_CONTENT
 
 MESSAGES: list[str | Enum] = ["messages"]
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Response
 
 from tertulia.dialects.cafe import models
 from tertulia.dialects.cafe.answers import EventsPage
-from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.dialects.cafe.socket import log_item
 from tertulia.domain import commands as c
 from tertulia.domain.ids import RoomId, Seq
@@ -15,6 +14,7 @@ from tertulia.domain.models import Actor, Membership, Page, Room
 from tertulia.protocol.codec import JSON
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit, SeqField, Text
+from tertulia.rest.requests import JSON_BODY, NO_CONTENT
 
 ROOMS: list[str | Enum] = ["rooms"]
 

@@ -6,12 +6,12 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
-from tertulia.dialects.cafe.rest.requests import JSON_BODY, NO_CONTENT
 from tertulia.domain import commands as c
 from tertulia.domain.ids import UserId
 from tertulia.domain.models import Actor, User
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit, Text
+from tertulia.rest.requests import JSON_BODY, NO_CONTENT
 
 AnyUser: TypeAlias = models.Account | models.OwnUser | models.User
 

@@ -8,8 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from msgspec import Struct
 from pydantic import ValidationError
 
-from tertulia.dialects.cafe.models import Credentials
 from tertulia.domain.errors import Malformed
+from tertulia.rest.bodies import Credentials
 
 MAX_USER_AGENT = 200
 FORM = "application/x-www-form-urlencoded"

@@ -1,0 +1,1 @@
+"""Stage 2'', what REST dialects share: the types of bodies, and what of a request is more than its JSON."""
