@@ -30,9 +30,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message_id", "emoji", "user_id", name=op.f("pk_reactions")),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("reactions", schema=None) as batch_op:
-        batch_op.create_index("ix_reactions_message_id_emoji_seq", ["message_id", "emoji", "seq"], unique=False)
-        batch_op.create_index("ix_reactions_message_id_seq", ["message_id", "seq"], unique=False)
+    op.create_index("ix_reactions_message_id_emoji_seq", "reactions", ["message_id", "emoji", "seq"], unique=False)
+    op.create_index("ix_reactions_message_id_seq", "reactions", ["message_id", "seq"], unique=False)
 
     op.create_table(
         "avatars",
@@ -53,8 +52,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_blocks_user_id")),
         sa.PrimaryKeyConstraint("user_id", "blocked_id", name=op.f("pk_blocks")),
     )
-    with op.batch_alter_table("blocks", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_blocks_blocked_id"), ["blocked_id"], unique=False)
+    op.create_index(op.f("ix_blocks_blocked_id"), "blocks", ["blocked_id"], unique=False)
 
     op.create_table(
         "pins",
@@ -67,25 +65,20 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_pins_user_id")),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_pins")),
     )
-    with op.batch_alter_table("pins", schema=None) as batch_op:
-        batch_op.create_index("ix_pins_room_id_seq", ["room_id", "seq"], unique=False)
+    op.create_index("ix_pins_room_id_seq", "pins", ["room_id", "seq"], unique=False)
 
-    with op.batch_alter_table("memberships", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("delivered_seq", sa.BigInteger(), server_default="0", nullable=False))
-        batch_op.create_index(batch_op.f("ix_memberships_joined_at"), ["joined_at"], unique=False)
+    op.add_column("memberships", sa.Column("delivered_seq", sa.BigInteger(), server_default="0", nullable=False))
+    op.create_index(op.f("ix_memberships_joined_at"), "memberships", ["joined_at"], unique=False)
 
-    with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("mentions", Json(), nullable=True))
-        batch_op.add_column(sa.Column("reactions", Json(), nullable=True))
-        batch_op.add_column(sa.Column("recipient_id", Id, nullable=True))
-        batch_op.add_column(sa.Column("delivered_at", Moment(), nullable=True))
-        batch_op.add_column(sa.Column("read_at", Moment(), nullable=True))
+    op.add_column("messages", sa.Column("mentions", Json(), nullable=True))
+    op.add_column("messages", sa.Column("reactions", Json(), nullable=True))
+    op.add_column("messages", sa.Column("recipient_id", Id, nullable=True))
+    op.add_column("messages", sa.Column("delivered_at", Moment(), nullable=True))
+    op.add_column("messages", sa.Column("read_at", Moment(), nullable=True))
 
-    with op.batch_alter_table("rooms", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("is_blocked", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column("rooms", sa.Column("is_blocked", sa.Boolean(), server_default=sa.text("false"), nullable=False))
 
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("search_key", sa.Text(), server_default="", nullable=False))
+    op.add_column("users", sa.Column("search_key", sa.Text(), server_default="", nullable=False))
 
     # What is chosen and what is shown are two things from now on: who is not connected is offline whatever they chose.
     op.execute("UPDATE users SET status = 'online' WHERE status = 'offline'")
