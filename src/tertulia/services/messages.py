@@ -22,7 +22,6 @@ from tertulia.services import policy
 from tertulia.services.checks import check_page, encode_text
 from tertulia.store import Post, Reader, Work, log_page
 from tertulia.store import messages as stored
-from tertulia.store.rooms import Standing
 
 LONGEST_NONCE = 64
 
@@ -54,7 +53,7 @@ class Messages:
     def edit_message(self, command: EditMessage, actor: Actor, work: Work) -> Edited:
         """Without an event if it says the same already."""
         self._checked(command.content)
-        message, standing = _lock(command.message_id, actor, work)
+        message, standing = policy.lock_message(work, command.message_id, actor, command.room_id)
         if message.user_id != actor.user_id:
             raise Forbidden("Only its author edits a message")
         if message.is_deleted:
@@ -69,7 +68,7 @@ class Messages:
         return Edited(message=self.get_message(GetMessage(message_id=message.id), actor, work), seq=seq)
 
     def delete_message(self, command: DeleteMessage, actor: Actor, work: Work) -> Seq:
-        message, standing = _lock(command.message_id, actor, work)
+        message, standing = policy.lock_message(work, command.message_id, actor, command.room_id)
         if message.user_id != actor.user_id and policy.rank(standing, actor) < RoomRole.MODERATOR.rank:
             raise RoleTooLow("Only its author or a moderator deletes a message")
         if message.is_deleted:
@@ -103,13 +102,6 @@ class Messages:
         if len(content) > self._max_length:
             raise Invalid(f"The message is longer than {self._max_length} characters", field="content")
         return encode_text(content, "content")
-
-
-def _lock(message_id: MessageId, actor: Actor, work: Work) -> tuple[Message, Standing]:
-    """The message as it is while its room is locked."""
-    seen, _ = policy.see_message(work, message_id, actor)
-    work.lock(seen.room_id)
-    return policy.see_message(work, message_id, actor)
 
 
 def _digest(said: bytes, reply_to: MessageId | None) -> int:

@@ -12,7 +12,7 @@ from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.store.members import Barrier, find_ban
 from tertulia.store.messages import find_message
 from tertulia.store.rooms import Standing, find_standing
-from tertulia.store.work import Reader
+from tertulia.store.work import Reader, Work
 
 STRANGER = -1
 ADMIN = RoomRole.OWNER.rank + 1
@@ -88,3 +88,15 @@ def see_message(reader: Reader, message_id: MessageId, actor: Actor) -> tuple[Me
         return message, read_room(reader, message.room_id, actor)
     except TertuliaError:
         raise NoSuchMessage from None
+
+
+def lock_message(
+    work: Work, message_id: MessageId, actor: Actor, room_id: RoomId | None = None
+) -> tuple[Message, Standing]:
+    """The message as it is while its room is locked; deleted ones too. Raises NoSuchMessage, also if it is not in
+    *room_id*, where one is given."""
+    seen, _ = see_message(work, message_id, actor)
+    if room_id is not None and seen.room_id != room_id:
+        raise NoSuchMessage
+    work.lock(seen.room_id)
+    return see_message(work, message_id, actor)
