@@ -132,7 +132,7 @@ async def test_nothing_is_lost_or_doubled_while_valkey_is_away(nodes, bus, clien
         await client.until(lambda client=client: len(client.texts()) >= said, "all that was said")
 
     for client in clients:
-        seqs = [data["seq"] for data in client.events("message_received", "member_added")]
+        seqs = [data["seq"] for data in client.data("message_received", "member_added")]
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
         assert client.texts() == [f"m{n}" for n in range(said)]
 
@@ -159,7 +159,7 @@ async def test_a_node_that_is_killed_takes_nothing_with_it(nodes, clients):
     answer = await again.ask("send_message", room_id=1, message=last, nonce=f"n{len(acked)}")
     await there.hear(last)
 
-    heard = {data["message"]: data["seq"] for data in there.events("message_received")}
+    heard = {data["message"]: data["seq"] for data in there.data("message_received")}
     assert acked.items() <= heard.items()
     assert heard[last] == answer["seq"]
     assert there.texts() == [f"m{n}" for n in range(len(acked) + 1)]

@@ -7,7 +7,8 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import httpx2
 import msgspec
@@ -62,10 +63,31 @@ async def sign_up(base: str, name: str) -> Person:
     return Person(base, login.json()["user"], login.json())
 
 
+@dataclass(frozen=True)
+class Heard:
+    """Something that a client heard live, in words that all dialects share. *kind*: message, edited, deleted, reacted,
+    unreacted, typing, read, joined or left. Ids are numbers, as the core has them; what a format does not say is None."""
+
+    kind: str
+    user_id: int | None = None
+    message_id: int | None = None
+    text: str | None = None
+    reply_to: int | None = None
+    quote: str | None = None
+    """The quoted text."""
+    emoji: str | None = None
+
+
 class Client:
-    """A socket that remembers all it heard. Sub-classes know the words."""
+    """A socket that remembers all it heard. Sub-classes know the words.
+
+    *cannot_say* and *cannot_hear*: what this dialect has no word for (edit, delete, react, unreact, reply, type, read,
+    leave, resume / the kinds of `Heard`, and `quote`), and why, in a sentence. Everything else works.
+    """
 
     dialect = ""
+    cannot_say: ClassVar[dict[str, str]] = {}
+    cannot_hear: ClassVar[dict[str, str]] = {}
 
     def __init__(self, person: Person, socket: ClientConnection) -> None:
         self.person, self.socket = person, socket
@@ -81,9 +103,60 @@ class Client:
         """Send a message to the room; its echo is proof that it was stored."""
         raise NotImplementedError
 
+    async def reply(self, message_id: int, text: str) -> None:
+        raise NotImplementedError
+
+    async def edit(self, message_id: int, text: str) -> None:
+        raise NotImplementedError
+
+    async def delete(self, message_id: int) -> None:
+        raise NotImplementedError
+
+    async def react(self, message_id: int, emoji: str) -> None:
+        raise NotImplementedError
+
+    async def unreact(self, message_id: int, emoji: str) -> None:
+        raise NotImplementedError
+
+    async def type(self) -> None:
+        raise NotImplementedError
+
+    async def read_to(self, message_id: int) -> None:
+        """Say that one has read up to this message."""
+        raise NotImplementedError
+
+    async def leave(self) -> None:
+        """Be in the room no longer, deliberately; by a frame if there is one, else by closing."""
+        raise NotImplementedError
+
+    @classmethod
+    async def resume(cls, person: Person, room_id: int, last: "Client") -> "Client":
+        """Come back after *last* was lost. What was said meanwhile is then among `missed()`."""
+        raise NotImplementedError
+
+    async def missed(self) -> list[str]:
+        """The texts said while one was away, in order, as one learns of them after `resume`: from the log, the history
+        that comes with joining, or the dialect's REST."""
+        raise NotImplementedError
+
+    def events(self) -> list[Heard]:
+        """All that was heard live in the room, in order."""
+        raise NotImplementedError
+
+    async def hears(self, kind: str, **fields: Any) -> Heard:
+        """The first event of that kind with these values."""
+
+        def found() -> Heard | None:
+            return next(
+                (e for e in self.events() if e.kind == kind and all(getattr(e, k) == v for k, v in fields.items())),
+                None,
+            )
+
+        return await self.until(found, f"{kind} {fields}")
+
     def texts(self) -> list[str]:
         """The messages heard live, in order."""
-        raise NotImplementedError
+        return [event.text or "" for event in self.events() if event.kind == "message"]
 
     async def hear(self, text: str) -> None:
         await self.until(lambda: text in self.texts(), f"{text!r}")
@@ -138,8 +211,23 @@ class Client:
         await self.socket.send(json.dumps(frame))
 
 
+CAFE_KINDS = {
+    "message_received": "message",
+    "message_edited": "edited",
+    "message_deleted": "deleted",
+    "reaction_added": "reacted",
+    "reaction_removed": "unreacted",
+    "user_typing": "typing",
+    "read_updated": "read",
+    "user_joined": "joined",
+    "user_left": "left",
+}
+DURABLE = ("message_received", "message_edited", "message_deleted", "reaction_added", "reaction_removed")
+
+
 class Cafe(Client):
     dialect = "cafe"
+    room_id = 1
     subprotocols: list[Any] | None = None
 
     @classmethod
@@ -174,17 +262,70 @@ class Cafe(Client):
     async def say(self, text: str) -> None:
         await self.send({"event": "send_message", "data": {"room_id": self.room_id, "message": text}})
 
-    def events(self, *names: str) -> list[dict[str, Any]]:
+    def data(self, *names: str) -> list[dict[str, Any]]:
         """The data of all events of these names, in order."""
         return [frame["data"] for frame in self.heard if frame["event"] in names]
 
     async def event(self, name: str, **fields: Any) -> dict[str, Any]:
         """The first event of that name with these values in its data."""
-        found = lambda: next((d for d in self.events(name) if d.items() >= fields.items()), None)  # noqa: E731
+        found = lambda: next((d for d in self.data(name) if d.items() >= fields.items()), None)  # noqa: E731
         return await self.until(found, f"{name} {fields}")
 
-    def texts(self) -> list[str]:
-        return [data["message"] for data in self.events("message_received")]
+    async def reply(self, message_id: int, text: str) -> None:
+        await self.ask("send_message", room_id=self.room_id, message=text, reply_to=message_id)
+
+    async def edit(self, message_id: int, text: str) -> None:
+        await self.ask("edit_message", message_id=message_id, message=text)
+
+    async def delete(self, message_id: int) -> None:
+        await self.ask("delete_message", message_id=message_id)
+
+    async def react(self, message_id: int, emoji: str) -> None:
+        await self.ask("add_reaction", message_id=message_id, emoji=emoji)
+
+    async def unreact(self, message_id: int, emoji: str) -> None:
+        await self.ask("remove_reaction", message_id=message_id, emoji=emoji)
+
+    async def type(self) -> None:
+        await self.ask("typing", room_id=self.room_id)
+
+    async def read_to(self, message_id: int) -> None:
+        message = (await self.person.ask("GET", f"/messages/{message_id}", 200)).json()
+        await self.ask("mark_read", room_id=self.room_id, seq=message["seq"])
+
+    async def leave(self) -> None:
+        await self.ask("leave_room", room_id=self.room_id)
+
+    @classmethod
+    async def resume(cls, person: Person, room_id: int, last: "Client") -> "Cafe":
+        assert isinstance(last, Cafe)
+        client = await cls.connect(person)
+        ack = next(f["data"] for f in last.heard if f["event"] == "ack" and "epoch" in f["data"])
+        seqs = [d["seq"] for d in last.data(*DURABLE) if d["room_id"] == room_id]
+        await client.join(room_id, after=max([ack["seq"], *seqs]), epoch=ack["epoch"])
+        return client
+
+    async def missed(self) -> list[str]:
+        await self.event("caught_up")
+        return self.texts()
+
+    def events(self) -> list[Heard]:
+        return [told for frame in self.heard if (told := self._told(frame["event"], frame.get("data"))) is not None]
+
+    def _told(self, name: str, data: Any) -> Heard | None:
+        if name not in CAFE_KINDS or data["room_id"] != self.room_id:
+            return None
+        quote = data.get("quote") or {}
+        is_mark = name == "read_updated"
+        return Heard(
+            CAFE_KINDS[name],
+            user_id=data["user_id"],
+            message_id=data.get("message_id"),
+            text=None if is_mark else data.get("message"),
+            reply_to=data.get("reply_to"),
+            quote=quote.get("text"),
+            emoji=data.get("emoji"),
+        )
 
 
 class CafeV1(Cafe):
@@ -209,8 +350,17 @@ class CafeMsgpack(Cafe):
         await self.socket.send(msgspec.msgpack.encode(frame))
 
 
+NO_WORD = "the format knows messages alone"
+
+
 class Simple(Client):
     dialect = "simple"
+    cannot_say: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("edit", "delete", "react", "unreact", "reply", "type", "read"), NO_WORD
+    )
+    cannot_hear: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("edited", "deleted", "reacted", "unreacted", "typing", "read", "joined", "left", "quote"), NO_WORD
+    )
 
     @classmethod
     async def connect(cls, person: Person, room_id: int = 1, **options: Any) -> "Simple":
@@ -233,8 +383,23 @@ class Simple(Client):
         """The first frame of that type."""
         return (await self.until(lambda: self.frames(kind), kind))[0]
 
-    def texts(self) -> list[str]:
-        return [frame["data"]["content"] for frame in self.frames("message")]
+    async def leave(self) -> None:
+        await self.close()
+
+    @classmethod
+    async def resume(cls, person: Person, room_id: int, last: Client) -> "Simple":
+        return await cls.open(person, room_id)
+
+    async def missed(self) -> list[str]:
+        """The history's, those that the test itself knows of included."""
+        history = (await self.frame("messages_history"))["data"]["messages"]
+        return [message["content"] for message in reversed(history)]
+
+    def events(self) -> list[Heard]:
+        return [
+            Heard("message", user_id=data["user_id"], message_id=data["id"], text=data["content"])
+            for data in (frame["data"] for frame in self.frames("message"))
+        ]
 
 
 DRIVERS: list[type[Client]] = [Cafe, CafeV1, CafeMsgpack, Simple]

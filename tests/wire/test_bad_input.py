@@ -167,10 +167,10 @@ async def test_too_many_frames_are_warned_of_and_then_closed(people):
         pass
 
     assert (await client.closes())[0] == 4029
-    warning = client.events("error")[0]
+    warning = client.data("error")[0]
     assert warning["code"] == "rate_limited"
     assert warning["retry_after"] > 0
-    bye = client.events("bye")[0]
+    bye = client.data("bye")[0]
     assert (bye["code"], bye["reconnect"]) == (4029, True)
     assert bye["retry_after"] > 0
 

@@ -57,7 +57,7 @@ async def test_a_full_disk_refuses_writes_and_nothing_acknowledged_is_lost(tmp_p
         assert by_rest.status_code == 503
         assert int(by_rest.headers["retry-after"]) >= 1
         assert page.json()["items"]
-        heard = {data["seq"]: data["message"] for data in bea.events("message_received")}
+        heard = {data["seq"]: data["message"] for data in bea.data("message_received")}
         assert acked.items() <= heard.items()
         assert sorted(heard) == list(range(min(heard), max(heard) + 1))
         assert max(heard) == sent["seq"]
@@ -143,7 +143,7 @@ async def test_who_does_not_read_for_too_long_is_closed_and_may_resume(tmp_path)
         await deaf.closes()
 
         back = await Cafe.connect(person)
-        await back.join(1, after=deaf.events("message_received")[-1]["seq"], epoch=ack["epoch"])
+        await back.join(1, after=deaf.data("message_received")[-1]["seq"], epoch=ack["epoch"])
         await back.event("caught_up")
 
         texts = [text[:5] for text in deaf.texts() + back.texts()]
@@ -175,14 +175,14 @@ async def test_a_server_that_is_told_to_stop_says_good_bye_and_loses_nothing(tmp
         assert code in (0, -signal.SIGTERM)  # uvicorn ends as it was asked to, once all is done
         assert await bea.closes() == (1012, "Server is restarting")
         assert (await ana.closes())[0] == 1012
-        bye = ana.events("bye")[0]
+        bye = ana.data("bye")[0]
         assert (bye["code"], bye["reconnect"]) == (1012, True)
         assert 0 <= bye["retry_after"] <= 5
         server.start()
         again = await Cafe.connect(ana.person)
         await again.join(1, after=0)
         await again.event("caught_up")
-        heard = {data["seq"] for data in again.events("message_received")}
+        heard = {data["seq"] for data in again.data("message_received")}
         assert set(acked) <= heard
         await again.close()
 

@@ -56,8 +56,8 @@ async def test_a_joiner_gets_the_room_as_it_is_and_others_hear_of_them_once(peop
     await again.close()
     await bea.close()
     await ana.event("user_left", user_id=bea_person.id)
-    assert len([e for e in ana.events("user_joined") if e["user_id"] == bea_person.id]) == 1
-    assert len([e for e in ana.events("user_left") if e["user_id"] == bea_person.id]) == 1
+    assert len([e for e in ana.data("user_joined") if e["user_id"] == bea_person.id]) == 1
+    assert len([e for e in ana.data("user_left") if e["user_id"] == bea_person.id]) == 1
 
 
 async def test_the_nonce_comes_back_to_its_sender_alone_and_is_good_for_one_message(people):
@@ -104,8 +104,8 @@ async def test_typing_is_told_to_the_others_and_not_again_at_once(people):
     await ana.say("typed")
     await bea.hear("typed")
 
-    assert len([e for e in bea.events("user_typing") if e["user_id"] == ana.person.id]) == 1
-    assert not [e for e in ana.events("user_typing") if e["user_id"] == ana.person.id]
+    assert len([e for e in bea.data("user_typing") if e["user_id"] == ana.person.id]) == 1
+    assert not [e for e in ana.data("user_typing") if e["user_id"] == ana.person.id]
 
 
 async def test_reading_moves_forward_and_is_told_and_unread_counts_what_is_left(people):
