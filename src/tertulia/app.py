@@ -17,6 +17,7 @@ from tertulia import __version__
 from tertulia.dialects import cafe, conversations, direct, rooms, simple
 from tertulia.domain.clock import utc_now
 from tertulia.fanout import Hub, LocalBackplane, RedisBackplane
+from tertulia.protocol.asyncapi import Channel
 from tertulia.protocol.dialect import Dialect, Limits
 from tertulia.protocol.door import Door, describe_problems
 from tertulia.protocol.session import Pace
@@ -46,6 +47,7 @@ from tertulia.transport.edge import AnySlash, BodyLimit, CrossOrigin, Origins
 from tertulia.transport.entrance import Endpoint, Entrance, Plain
 from tertulia.transport.monitoring import Gauges, Node
 from tertulia.transport.monitoring import router as monitoring
+from tertulia.transport.pages import asyncapi
 from tertulia.transport.revocation import Revocation
 from tertulia.transport.session import Lobby
 from tertulia.transport.sockets import HttpProtocol, SocketEndpoint, SocketLimits, Sockets, WebSocket
@@ -143,6 +145,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     pages.install(app)
+    asyncapi.install(app, channels(settings))
     for router in routers(HttpDoor(parts.executor, parts.authenticator, parts.hub)):
         app.include_router(router)
     app.include_router(monitoring(node, Gauges(partial(read_gauges, parts, sockets))))
@@ -239,6 +242,35 @@ def endpoints(settings: Settings) -> Sequence[Endpoint]:
 def plain_sockets(settings: Settings) -> Sequence[Plain]:
     """Those that need no account."""
     return [echo(settings)]
+
+
+def channels(settings: Settings) -> list[Channel]:
+    """All sockets, as `/asyncapi` describes them."""
+    found = [
+        Channel(
+            name=dialect.name,
+            family=dialect.name.partition(".")[0],
+            address=endpoint.address,
+            summary=endpoint.summary,
+            catalogue=dialect.catalogue(),
+            subprotocol=dialect.subprotocol,
+            is_binary=dialect.is_binary,
+        )
+        for endpoint in endpoints(settings)
+        for dialect in endpoint.dialects.values()
+    ]
+    for one in plain_sockets(settings):
+        name = one.address.strip("/").replace("/", ".")
+        public = Channel(
+            name=name,
+            family=name,
+            address=one.address,
+            summary=one.summary,
+            catalogue=one.catalogue,
+            needs_token=False,
+        )
+        found.append(public)
+    return found
 
 
 def routers(door: Door) -> Iterator[APIRouter]:

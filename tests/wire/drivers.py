@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import frames
 import httpx2
 import msgspec
 import websockets
@@ -92,6 +93,8 @@ class Client:
     def __init__(self, person: Person, socket: ClientConnection) -> None:
         self.person, self.socket = person, socket
         self.heard: list[Any] = []
+        self.wrong: AssertionError | None = None
+        """What the server said that it should not have."""
         self._news = asyncio.Condition()
         self._listener = asyncio.create_task(self._listen())
 
@@ -165,6 +168,8 @@ class Client:
         async def wait() -> Any:
             async with self._news:
                 while not (found := is_so()):
+                    if self.wrong is not None:
+                        raise self.wrong
                     if self._listener.done():
                         raise AssertionError(f"closed {self.closed} before {what} came; heard {self.heard[-5:]}")
                     await self._news.wait()
@@ -182,6 +187,8 @@ class Client:
     async def close(self) -> None:
         await self.socket.close()
         await self._listener
+        if self.wrong is not None:
+            raise self.wrong
 
     async def closes(self) -> tuple[int | None, str | None]:
         """Wait until the server closes; the code and the reason."""
@@ -196,11 +203,16 @@ class Client:
     async def _listen(self) -> None:
         try:
             async for frame in self.socket:
+                heard = self.read(frame)
+                for one in heard:
+                    frames.check(self.person.base, self.dialect, "server", one)
                 async with self._news:
-                    self.heard += self.read(frame)
+                    self.heard += heard
                     self._news.notify_all()
         except websockets.ConnectionClosed:
             pass
+        except AssertionError as error:
+            self.wrong = error
         async with self._news:
             self._news.notify_all()
 
@@ -208,6 +220,12 @@ class Client:
         return [json.loads(frame)]
 
     async def send(self, frame: Any) -> None:
+        """A frame that is right; what is wrong goes to `mumble`."""
+        frames.check(self.person.base, self.dialect, "client", frame)
+        await self.mumble(frame)
+
+    async def mumble(self, frame: Any) -> None:
+        """A frame that may be wrong."""
         await self.socket.send(json.dumps(frame))
 
 
@@ -346,7 +364,7 @@ class CafeMsgpack(Cafe):
         one = msgspec.msgpack.decode(frame)
         return one if isinstance(one, list) else [one]
 
-    async def send(self, frame: Any) -> None:
+    async def mumble(self, frame: Any) -> None:
         await self.socket.send(msgspec.msgpack.encode(frame))
 
 

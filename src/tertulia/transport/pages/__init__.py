@@ -21,6 +21,7 @@ _VIEWER = (
 )
 _POLICIES = {
     "index.html": _PLAIN,
+    "asyncapi.html": _PLAIN,
     "docs.html": _VIEWER.format(eval=""),
     "redoc.html": _VIEWER.format(eval=" 'unsafe-eval'"),  # it compiles the schemas that it shows
 }
@@ -30,13 +31,13 @@ def install(app: FastAPI) -> None:
     """Adds the pages to *app*, which must have been made with `docs_url=None, redoc_url=None`."""
 
     async def front(request: Request) -> HTMLResponse:
-        return _page("index.html", request, app.version)
+        return page("index.html", request, app.version)
 
     async def docs(request: Request) -> HTMLResponse:
-        return _page("docs.html", request, app.version)
+        return page("docs.html", request, app.version)
 
     async def redoc(request: Request) -> HTMLResponse:
-        return _page("redoc.html", request, app.version)
+        return page("redoc.html", request, app.version)
 
     async def redoc_bundle() -> Response:
         return Response(_redoc_bundle(), media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
@@ -51,10 +52,12 @@ def install(app: FastAPI) -> None:
     app.mount("/static/pages", StaticFiles(directory=_OURS / "static"), name="pages")
 
 
-def _page(name: str, request: Request, version: str) -> HTMLResponse:
-    """The pages' addresses are relative to their `<base>`: behind a proxy the server may live below a path."""
+def page(name: str, request: Request, version: str, *, content: str = "") -> HTMLResponse:
+    """The pages' addresses are relative to their `<base>`: behind a proxy the server may live below a path. *content*:
+    HTML for the page's middle."""
     root = escape(str(request.scope.get("root_path", "")).rstrip("/"))
     text = _template(name).replace("{{root}}", root).replace("{{version}}", escape(version))
+    text = text.replace("{{content}}", content)
     headers = {
         "Content-Security-Policy": _POLICIES[name],
         "Referrer-Policy": "no-referrer",
