@@ -31,13 +31,13 @@ def install(app: FastAPI) -> None:
     """Adds the pages to *app*, which must have been made with `docs_url=None, redoc_url=None`."""
 
     async def front(request: Request) -> HTMLResponse:
-        return page("index.html", request, app.version)
+        return render("index.html", request, app.version)
 
     async def docs(request: Request) -> HTMLResponse:
-        return page("docs.html", request, app.version)
+        return render("docs.html", request, app.version)
 
     async def redoc(request: Request) -> HTMLResponse:
-        return page("redoc.html", request, app.version)
+        return render("redoc.html", request, app.version)
 
     async def redoc_bundle() -> Response:
         return Response(_redoc_bundle(), media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
@@ -52,7 +52,7 @@ def install(app: FastAPI) -> None:
     app.mount("/static/pages", StaticFiles(directory=_OURS / "static"), name="pages")
 
 
-def page(name: str, request: Request, version: str, *, content: str = "") -> HTMLResponse:
+def render(name: str, request: Request, version: str, *, content: str = "") -> HTMLResponse:
     """The pages' addresses are relative to their `<base>`: behind a proxy the server may live below a path. *content*:
     HTML for the page's middle."""
     root = escape(str(request.scope.get("root_path", "")).rstrip("/"))

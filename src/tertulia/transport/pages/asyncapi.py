@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, JSONResponse
 
 from tertulia.protocol.asyncapi import Channel, document
-from tertulia.transport.pages import page
+from tertulia.transport.pages import render
 
 Schema = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def install(app: FastAPI, channels: Sequence[Channel]) -> None:
         return JSONResponse({**described, "servers": {"here": _server(request)}})
 
     async def asyncapi(request: Request) -> HTMLResponse:
-        return page("asyncapi.html", request, app.version, content=shown)
+        return render("asyncapi.html", request, app.version, content=shown)
 
     app.add_api_route("/asyncapi.json", asyncapi_json, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/asyncapi", asyncapi, methods=["GET", "HEAD"], include_in_schema=False)
