@@ -418,6 +418,3 @@ class Simple(Client):
             Heard("message", user_id=data["user_id"], message_id=data["id"], text=data["content"])
             for data in (frame["data"] for frame in self.frames("message"))
         ]
-
-
-DRIVERS: list[type[Client]] = [Cafe, CafeV1, CafeMsgpack, Simple]

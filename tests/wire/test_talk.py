@@ -4,8 +4,9 @@ import asyncio
 import itertools
 
 import pytest
+from dialects import DRIVERS
 
-from drivers import DRIVERS, Cafe, CafeV1, Simple
+from drivers import Cafe, CafeV1, Simple
 
 pytestmark = pytest.mark.parametrize("server", ["own", "asgi"], indirect=True, scope="module")
 PAIRS = list(itertools.product(DRIVERS, repeat=2))

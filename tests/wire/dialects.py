@@ -1,0 +1,5 @@
+"""All dialects' drivers: a client of each kind that meets the others in one room."""
+
+from drivers import Cafe, CafeMsgpack, CafeV1, Client, Simple
+
+DRIVERS: list[type[Client]] = [Cafe, CafeV1, CafeMsgpack, Simple]
