@@ -10,7 +10,7 @@ import pytest
 
 from tertulia.domain import commands as c
 from tertulia.domain.errors import TertuliaError
-from tertulia.domain.ids import RoomId, SessionId, UserId
+from tertulia.domain.ids import EVERYTHING_BEFORE, RoomId, SessionId, UserId
 from tertulia.domain.models import Actor, Room
 from tertulia.domain.roles import RoomRole, UserRole
 from tertulia.services.blocks import Blocks
@@ -139,7 +139,7 @@ class Scene:
 
     async def log(self, room_id: RoomId) -> list[Any]:
         """All of a room's events; and every place from 1 to the head is taken, once."""
-        found = await self.store.read_log([(room_id, c.Seq(0))], 100_000)
+        found = await self.store.read_log([(room_id, EVERYTHING_BEFORE)], 100_000)
         events, head = found[room_id]
         assert [event.seq for event in events] == list(range(1, head + 1))
         return list(events)
