@@ -231,7 +231,7 @@ def endpoints(settings: Settings) -> Sequence[Endpoint]:
         Endpoint("/ws/auth", {None: rooms_dialect}, summary="rooms: many rooms on one socket"),
         Endpoint("/ws/room/{room_id}", {None: rooms_dialect}, summary="rooms: one room"),
         Endpoint(
-            "/api/chat/ws/{room_id}",
+            "/api/chat/ws/{conversation_id}",
             {None: conversations.ConversationsDialect()},
             summary="conversations: one conversation",
         ),

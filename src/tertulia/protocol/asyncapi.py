@@ -18,7 +18,8 @@ TOKEN = {
     },
 }
 PARAMETERS = {
-    "room_id": "The room, as this dialect writes its id",
+    "room_id": "The room's id",
+    "conversation_id": "The room's id, as `conv-123` or as a number",
     "user_id": "The user whose token it is",
 }
 SIDES = (("client", "receive", "What a client says"), ("server", "send", "What the server says"))
@@ -92,7 +93,7 @@ def _channel(one: Channel) -> dict[str, Any]:
         },
         "bindings": {"ws": method},
     }
-    return channel | ({"parameters": {name: {"description": PARAMETERS[name]} for name in names}} if names else {})
+    return channel | ({"parameters": {name: {"description": PARAMETERS.get(name, "The room")} for name in names}} if names else {})
 
 
 def _operations(one: Channel) -> dict[str, Any]:

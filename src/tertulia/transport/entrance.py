@@ -16,8 +16,8 @@ NOT_FOUND = Refused(404)
 
 
 class Endpoint(Struct, frozen=True):
-    """A path that speaks a dialect. *address*: the path, with `{room_id}` where it names the room that the socket is of,
-    or `{user_id}` where it names whose it is. *dialects*: by subprotocol, the server's favourite first; None for a client
+    """A path that speaks a dialect. *address*: the path, with `{user_id}` where it names whose socket it is, or any other
+    name in brackets for the room that the socket is of. *dialects*: by subprotocol, the server's favourite first; None for a client
     that names none of them. *in_band*: the token may come in the first frame. *summary*: for `/asyncapi`."""
 
     address: str
@@ -73,12 +73,13 @@ class Entrance:
     def _seat(self, endpoint: Endpoint, found: re.Match[str], upgrade: Upgrade, *, is_welcome: bool) -> Accepted:
         subprotocol, dialect = _choose(endpoint.dialects, upgrade.subprotocols())
         named = found.groupdict()
-        room_id = dialect.read_room_id(named["room_id"]) if "room_id" in named else None
+        room_name = next((text for name, text in named.items() if name != "user_id"), None)
+        room_id = None if room_name is None else dialect.read_room_id(room_name)
         user_id = UserId(read_id(named["user_id"])) if "user_id" in named else None
         refusal = None
         if not is_welcome:
             refusal = CloseReason.FORBIDDEN
-        elif "room_id" in named and room_id is None:
+        elif room_name is not None and room_id is None:
             refusal = CloseReason.NO_SUCH_ROOM
         session = SocketSession(
             self._lobby,
