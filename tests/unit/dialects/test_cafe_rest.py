@@ -10,26 +10,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.testclient import TestClient
 
 from tertulia.dialects import cafe
-from tertulia.dialects.cafe.events import EVENTS
-from tertulia.dialects.cafe.guide import CLIENT, SERVER
-from tertulia.dialects.cafe.operations import OPERATIONS
 from tertulia.domain import commands as c
 from tertulia.domain import events as e
-from tertulia.domain.errors import Malformed
+from tertulia.domain.errors import Malformed, NoSuchMessage, Unavailable
 from tertulia.domain.models import (
     Actor,
     Invite,
     Membership,
     Message,
     Page,
+    Quote,
+    Reaction,
+    Reactor,
     Room,
     Session,
     Space,
     Tokens,
     User,
+    Version,
 )
 from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
-from tertulia.protocol.dialect import Limits
 from tertulia.protocol.door import describe_problems
 
 AT = datetime(2026, 11, 21, 9, 18, 35, tzinfo=UTC)
@@ -40,7 +40,26 @@ ALICE = User(id=3, username="alice", email="alice@example.org", display_name="Al
 BOB = User(id=4, username="bob", email="bob@example.org", display_name="Bob", last_seen_at=AT, created_at=AT)
 ROOM = Room(id=1, kind=RoomKind.CHANNEL, name="Café", space=Space(width=800, height=600), created_at=AT, updated_at=AT)
 MEMBER = Membership(room_id=1, user_id=4, username="bob", display_name="Bob", joined_at=AT)
+GROUP = Room(id=2, kind=RoomKind.GROUP, name="", is_private=True, created_at=AT, updated_at=AT)
 MESSAGE = Message(id=9, room_id=1, seq=7, user_id=3, username="alice", content="hi", created_at=AT)
+REPLY = Message(
+    id=9,
+    room_id=1,
+    seq=7,
+    user_id=3,
+    username="alice",
+    content="@bob me",
+    kind="image",
+    reply_to=4,
+    quote=Quote(message_id=4, user_id=4, username="bob", text="Who?"),
+    mentions=[4],
+    mentions_here=True,
+    reactions=[Reaction(emoji="👍", count=21, users=[4, 5])],
+    recipient_id=4,
+    delivered_at=AT,
+    read_at=AT,
+    created_at=AT,
+)
 TOKENS = Tokens(access_token="a", refresh_token="r", expires_in=1800, user=ALICE)
 INVITE = Invite(code="abc", room_id=1, created_by=3, expires_at=AT, max_uses=None, uses=0)
 
@@ -78,6 +97,7 @@ ROOM_DATA = {
     "member_count": 0,
     "last_seq": 0,
     "unread": 0,
+    "mention_count": 0,
     "created_at": NOW,
     "updated_at": NOW,
 }
@@ -100,13 +120,32 @@ MESSAGE_DATA = {
     "content": "hi",
     "kind": "text",
     "reply_to": None,
+    "quote": None,
+    "mentions": [],
+    "mentions_here": False,
     "attachments": [],
     "reactions": [],
+    "recipient_id": None,
+    "delivered_at": None,
+    "read_at": None,
     "is_edited": False,
     "is_deleted": False,
     "created_at": NOW,
     "updated_at": None,
 }
+REPLY_DATA = MESSAGE_DATA | {
+    "content": "@bob me",
+    "kind": "image",
+    "reply_to": 4,
+    "quote": {"message_id": 4, "user_id": 4, "username": "bob", "text": "Who?", "is_deleted": False},
+    "mentions": [4],
+    "mentions_here": True,
+    "reactions": [{"emoji": "👍", "count": 21, "users": [4, 5]}],
+    "recipient_id": 4,
+    "delivered_at": NOW,
+    "read_at": NOW,
+}
+GROUP_DATA = ROOM_DATA | {"id": 2, "kind": "group", "name": "", "is_private": True, "space": None}
 CHAT_DATA = {"id": 9, "room_id": 1, "user_id": 3, "username": "alice", "message": "hi", "created_at": NOW}
 INVITE_DATA = {"code": "abc", "room_id": 1, "created_by": 3, "expires_at": NOW, "max_uses": None, "uses": 0}
 SENT = c.SendResult(9, 7, AT)
@@ -117,7 +156,7 @@ def page(*items, cursor=None):
 
 
 class Answering:
-    """A door behind which one answer waits; it remembers what was asked, and by whom."""
+    """A door behind which one answer waits, or one for each type of command; it remembers what was asked, and by whom."""
 
     def __init__(self, answer=None, actor=ACTOR):
         self.answer, self.who, self.asked = answer, actor, []
@@ -127,7 +166,10 @@ class Answering:
 
     async def execute(self, command, actor):
         self.asked.append((command, actor))
-        return self.answer
+        answer = self.answer[type(command)] if isinstance(self.answer, dict) else self.answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 DOOR = Answering()
@@ -222,6 +264,24 @@ ROWS = [
         ROOM,
         (201, ROOM_DATA),
     ),
+    (
+        ("POST", "/rooms", {"kind": "group", "member_ids": [4, 5], "is_private": False}),
+        c.CreateGroup(member_ids=[4, 5]),
+        GROUP,
+        (201, GROUP_DATA),
+    ),
+    (
+        ("POST", "/rooms", {"kind": "group", "name": "Us", "description": "Friends"}),
+        c.CreateGroup(name="Us", description="Friends"),
+        GROUP,
+        (201, GROUP_DATA),
+    ),
+    (
+        ("POST", "/rooms/direct", {"user_id": 4}),
+        c.OpenDirect(user_id=4),
+        GROUP,
+        (200, GROUP_DATA),
+    ),
     (("GET", "/rooms/1", None), c.GetRoom(room_id=1), ROOM, (200, ROOM_DATA)),
     (
         ("PATCH", "/rooms/1", {"name": "x", "settings": {"objects": "members"}}),
@@ -288,18 +348,12 @@ ROWS = [
         (200, page(MESSAGE_DATA, cursor=9)),
     ),
     (
-        ("POST", "/rooms/1/messages", {"content": "hi"}),
-        c.SendMessage(room_id=1, content="hi"),
-        SENT,
-        (201, MESSAGE_DATA),
+        ("GET", "/rooms/1/messages", None),
+        c.ListMessages(room_id=1),
+        Page([REPLY]),
+        (200, page(REPLY_DATA)),
     ),
-    (
-        ("POST", "/rooms/1/messages", {"content": "hi", "reply_to": 4, "nonce": "n"}),
-        c.SendMessage(room_id=1, content="hi", reply_to=4, nonce="n"),
-        SENT,
-        (201, MESSAGE_DATA | {"reply_to": 4}),
-    ),
-    (("GET", "/messages/9", None), c.GetMessage(message_id=9), MESSAGE, (200, MESSAGE_DATA)),
+    (("GET", "/messages/9", None), c.GetMessage(message_id=9), REPLY, (200, REPLY_DATA)),
     (
         ("PATCH", "/messages/9", {"content": "hi"}),
         c.EditMessage(message_id=9, content="hi"),
@@ -307,18 +361,55 @@ ROWS = [
         (200, MESSAGE_DATA),
     ),
     (("DELETE", "/messages/9", None), c.DeleteMessage(message_id=9), 8, (204, None)),
+    (
+        ("GET", "/messages/9/versions", None),
+        c.ListVersions(message_id=9),
+        [
+            Version(content="ho", user_id=3, seq=7, created_at=AT),
+            Version(content="hi", user_id=3, seq=8, created_at=AT),
+        ],
+        (
+            200,
+            page(
+                {"content": "ho", "user_id": 3, "seq": 7, "created_at": NOW},
+                {"content": "hi", "user_id": 3, "seq": 8, "created_at": NOW},
+            ),
+        ),
+    ),
+    # reactions and pins
+    (
+        ("GET", "/messages/9/reactions?cursor=7&limit=1", None),
+        c.ListReactions(message_id=9, cursor=7, limit=1),
+        Page([Reactor(emoji="👍", user_id=4, username="bob", seq=8, created_at=AT)], 8),
+        (200, page({"emoji": "👍", "user_id": 4, "username": "bob", "seq": 8, "created_at": NOW}, cursor=8)),
+    ),
+    (
+        ("PUT", "/messages/9/reactions/👍", None),
+        c.AddReaction(message_id=9, emoji="👍"),
+        c.Reacted(REPLY, 8, True, 21),
+        (200, REPLY_DATA),
+    ),
+    (
+        ("PUT", "/messages/9/reactions/n%2Fa%3F", None),
+        c.AddReaction(message_id=9, emoji="n/a?"),
+        c.Reacted(REPLY, 8, True, 21),
+        (200, REPLY_DATA),
+    ),
+    (
+        ("DELETE", "/messages/9/reactions/%2B1", None),
+        c.RemoveReaction(message_id=9, emoji="+1"),
+        c.Reacted(REPLY, 9, False, 0),
+        (204, None),
+    ),
+    (("PUT", "/messages/9/pin", None), c.PinMessage(message_id=9), 8, (204, None)),
+    (("DELETE", "/messages/9/pin", None), c.UnpinMessage(message_id=9), 9, (204, None)),
+    (("GET", "/rooms/1/pins", None), c.ListPins(room_id=1), [REPLY, MESSAGE], (200, page(REPLY_DATA, MESSAGE_DATA))),
     # chat
     (
         ("GET", "/chat?room_id=1&cursor=10&limit=1", None),
         c.ListMessages(room_id=1, cursor=10, limit=1),
         Page([MESSAGE], 9),
         (200, page(CHAT_DATA, cursor=9)),
-    ),
-    (
-        ("POST", "/chat", {"room_id": 1, "message": "hi"}),
-        c.SendMessage(room_id=1, content="hi"),
-        SENT,
-        (201, CHAT_DATA),
     ),
 ]
 WITHOUT_A_TOKEN = (c.Register, c.Login, c.RefreshTokens)
@@ -331,6 +422,43 @@ def test_a_request_is_one_command_and_its_result_the_body(sent, command, result,
     reply = http.request(method, "/api/v1" + path, json=body)
     assert DOOR.asked == [(command, None if isinstance(command, WITHOUT_A_TOKEN) else ACTOR)]
     assert (reply.status_code, reply.json() if reply.content else None) == answer
+
+
+SENDINGS = [
+    (
+        ("/rooms/1/messages", {"content": "hi", "reply_to": 4, "nonce": "n", "kind": "image"}),
+        c.SendMessage(room_id=1, content="hi", reply_to=4, nonce="n", kind="image"),
+        REPLY_DATA,
+        MESSAGE_DATA | {"reply_to": 4, "kind": "image"},
+    ),
+    (("/rooms/1/messages", {"content": "hi"}), c.SendMessage(room_id=1, content="hi"), REPLY_DATA, MESSAGE_DATA),
+    (
+        ("/chat", {"room_id": 1, "message": "hi", "nonce": "n"}),
+        c.SendMessage(room_id=1, content="hi", nonce="n"),
+        CHAT_DATA | {"message": "@bob me"},
+        CHAT_DATA,
+    ),
+]
+"""(what is sent, the command, the message as it is found afterwards, and as it is told if it is found no more)"""
+
+
+@pytest.mark.parametrize(("sent", "command", "found", "told"), SENDINGS, ids=[row[0][0] for row in SENDINGS])
+def test_what_was_sent_comes_back_as_the_whole_message(sent, command, found, told):
+    path, body = sent
+    for duplicate in (False, True):
+        http = client({c.SendMessage: c.SendResult(9, 7, AT, duplicate), c.GetMessage: REPLY})
+        reply = http.post("/api/v1" + path, json=body)
+        assert DOOR.asked == [(command, ACTOR), (c.GetMessage(message_id=9), ACTOR)]
+        assert (reply.status_code, reply.json()) == (201, found | {"duplicate": duplicate})
+
+
+@pytest.mark.parametrize("error", [NoSuchMessage(), Unavailable()])
+@pytest.mark.parametrize(("sent", "command", "found", "told"), SENDINGS, ids=[row[0][0] for row in SENDINGS])
+def test_what_was_sent_and_cannot_be_read_any_more_was_sent_all_the_same(sent, command, found, told, error):
+    path, body = sent
+    http = client({c.SendMessage: c.SendResult(9, 7, AT, True), c.GetMessage: error})
+    reply = http.post("/api/v1" + path, json=body)
+    assert (reply.status_code, reply.json()) == (201, told | {"duplicate": True})
 
 
 def test_login_takes_the_form_of_oauth2_too():
@@ -355,7 +483,9 @@ def test_a_login_without_name_and_password_is_invalid(body):
     assert not DOOR.asked
 
 
-@pytest.mark.parametrize("path", ["/auth/login", "/auth/register", "/rooms", "/rooms/1/messages", "/chat"])
+@pytest.mark.parametrize(
+    "path", ["/auth/login", "/auth/register", "/rooms", "/rooms/direct", "/rooms/1/messages", "/chat"]
+)
 def test_a_body_of_another_type_is_415(path):
     for kind in ("text/plain", "application/xml", "multipart/form-data; boundary=x"):
         if not (path == "/auth/login" and "form" in kind):
@@ -381,6 +511,18 @@ def test_a_body_of_another_type_is_415(path):
         ("POST", "/rooms", '{"name":"\\ud800"}'),
         ("POST", "/rooms", '{"name":5}'),
         ("POST", "/rooms", '{"name":"x","is_private":"yes"}'),
+        ("POST", "/rooms", '{"name":"x","kind":"direct"}'),
+        ("POST", "/rooms", '{"name":"x","member_ids":[4]}'),
+        ("POST", "/rooms", '{"kind":"group","space":{"width":1,"height":1}}'),
+        ("POST", "/rooms", '{"kind":"group","member_ids":["4"]}'),
+        ("POST", "/rooms", '{"kind":"group","member_ids":[0]}'),
+        ("POST", "/rooms/direct", "{}"),
+        ("POST", "/rooms/direct", '{"user_id":"4"}'),
+        ("PUT", "/messages/9/reactions/%00", None),
+        ("PUT", "/messages/0/reactions/x", None),
+        ("GET", "/messages/9/reactions?cursor=-1", None),
+        ("GET", "/messages/9/reactions?limit=0", None),
+        ("PUT", "/messages/x/pin", None),
         ("POST", "/rooms", '{"name":"x","space":{"width":NaN,"height":1}}'),
         ("POST", "/rooms", '{"name":"x","space":{"width":1e999,"height":1}}'),
         ("POST", "/rooms", '{"name":"x","space":{"width":1' + "0" * 400 + ',"height":1}}'),
@@ -390,6 +532,7 @@ def test_a_body_of_another_type_is_415(path):
         ("POST", "/chat", '{"room_id":1' + "0" * 400 + ',"message":"x"}'),
         ("POST", "/rooms/1/messages", '{"content":"x","nonce":"' + "n" * 65 + '"}'),
         ("POST", "/rooms/1/messages", '{"content":"x","reply_to":0}'),
+        ("POST", "/rooms/1/messages", '{"content":"x","kind":null}'),
         ("PATCH", "/users/me", '{"bio":null}'),
         ("PATCH", "/users/me/status", '{"status":"gone"}'),
         ("PATCH", "/rooms/1/members/4", '{"muted_until":"0001-01-01T00:00:00+05:00"}'),
@@ -446,8 +589,11 @@ def test_the_log_comes_as_the_socket_says_it_with_ones_own_nonces():
         "message": "hi",
         "kind": "text",
         "reply_to": None,
-        "created_at": NOW,
+        "quote": None,
+        "mentions": [],
+        "mentions_here": False,
         "attachments": [],
+        "created_at": NOW,
     }
     assert body == {
         "epoch": "e1",
@@ -472,18 +618,14 @@ def test_the_guide_tells_where_the_socket_is_and_needs_no_token():
     assert secure.json()["url"] == "wss://chat.example.org/api/v1/ws"
 
 
-def test_every_example_of_the_guide_is_understood():
-    plain = cafe.cafe_dialects(
-        Limits(frame=65536, message=4000, page=100, frames_per_second=20, burst=60, heartbeat_interval=25)
-    )[0]
-    assert set(CLIENT) == {*OPERATIONS, "ping"}
-    types = client().get("/api/v1/chat/websocket-info").json()["message_types"]
-    for frame in types["client_to_server"]:
-        assert plain.decode(json.dumps(frame["example"]), None).name == frame["event"]
-
-
-def test_the_guide_knows_every_event():
-    assert {row.name for row in EVENTS.values()} <= set(SERVER)
+def test_the_guide_has_a_sentence_and_an_example_of_every_frame_and_says_where_there_is_more():
+    told = client().get("/api/v1/chat/websocket-info").json()
+    frames = [*told["message_types"]["client_to_server"], *told["message_types"]["server_to_client"]]
+    assert {"send_message", "add_reaction", "reaction_added", "ack", "hello"} <= {frame["event"] for frame in frames}
+    for frame in frames:
+        assert frame["description"]
+        assert frame["example"]["event"] == frame["event"]
+    assert told["asyncapi"] == "/asyncapi.json"
 
 
 def openapi():

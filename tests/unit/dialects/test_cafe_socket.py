@@ -16,7 +16,7 @@ from tertulia.dialects.cafe.socket import log_item
 from tertulia.domain import commands as c
 from tertulia.domain import errors as x
 from tertulia.domain import events as e
-from tertulia.domain.models import Membership, Message, Page, Room, Space, SpaceObject, User
+from tertulia.domain.models import Membership, Message, Page, Quote, Reaction, Room, Space, SpaceObject, User
 from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole, Status
 from tertulia.protocol.dialect import CloseReason, Entered, Limits, Occupant, Request, Resume, Unreadable
 
@@ -36,6 +36,7 @@ ROOM = Room(
     member_count=2,
     last_seq=7,
     unread=1,
+    mention_count=1,
     created_at=AT,
     updated_at=AT,
 )
@@ -54,7 +55,24 @@ def payload(frame):
 
 
 def read(frame):
-    return json.loads(payload(frame))
+    """What a text frame says, which the catalogue must know."""
+    told = json.loads(payload(frame))
+    assert is_described(told), told
+    return told
+
+
+def is_described(told):
+    """Whether a type of the catalogue has all of it, and no more."""
+    return any(
+        again(one.payload, told) == told for one in V1.catalogue().sends if one.example["event"] == told["event"]
+    )
+
+
+def again(kind, told):
+    try:
+        return msgspec.to_builtins(msgspec.convert(told, kind))
+    except msgspec.ValidationError:
+        return None
 
 
 def unpack(frame):
@@ -93,8 +111,22 @@ ROWS = [
         c.SendMessage(room_id=1, content="😀", reply_to=4, nonce="n-1"),
     ),
     ('{"event":"send_message","data":{"room_id":1,"message":""}}', c.SendMessage(room_id=1, content="")),
+    (
+        '{"event":"send_message","data":{"room_id":1,"message":"hi","kind":"image"}}',
+        c.SendMessage(room_id=1, content="hi", kind="image"),
+    ),
     ('{"event":"edit_message","data":{"message_id":9,"message":"Hi!"}}', c.EditMessage(message_id=9, content="Hi!")),
     ('{"event":"delete_message","data":{"message_id":9}}', c.DeleteMessage(message_id=9)),
+    (
+        '{"event":"add_reaction","data":{"message_id":9,"emoji":"\\ud83d\\udc4d"}}',
+        c.AddReaction(message_id=9, emoji="👍"),
+    ),
+    (
+        '{"event":"remove_reaction","data":{"message_id":9,"emoji":":cup:"}}',
+        c.RemoveReaction(message_id=9, emoji=":cup:"),
+    ),
+    ('{"event":"pin_message","data":{"message_id":9}}', c.PinMessage(message_id=9)),
+    ('{"event":"unpin_message","data":{"message_id":9}}', c.UnpinMessage(message_id=9)),
     ('{"event":"fetch_messages","data":{"room_id":1}}', c.ListMessages(room_id=1, cursor=None, limit=50)),
     (
         '{"event":"fetch_messages","data":{"room_id":1,"cursor":123,"limit":100}}',
@@ -102,6 +134,7 @@ ROWS = [
     ),
     ('{"event":"typing","data":{"room_id":1}}', c.Type(room_id=1)),
     ('{"event":"mark_read","data":{"room_id":1,"seq":7}}', c.MarkRead(room_id=1, seq=7)),
+    ('{"event":"mark_delivered","data":{"room_id":1,"seq":7}}', c.MarkDelivered(room_id=1, seq=7)),
     ('{"event":"set_presence","data":{"status":"away"}}', c.SetStatus(status=Status.AWAY)),
     (
         '{"event":"set_presence","data":{"status":"busy","text":"lunch"}}',
@@ -135,9 +168,9 @@ def test_every_event_a_client_may_send_stands_in_the_examples():
     assert {json.loads(text)["event"] for text, _ in ROWS} == {*OPERATIONS, "ping"}
 
 
-def test_every_command_that_can_be_sent_has_an_answer():
+def test_every_command_that_can_be_sent_has_one_answer():
     for _, command in ROWS:
-        assert type(command) in ACKS or type(command) in CAFE._replies
+        assert (type(command) in ACKS) != (type(command) in CAFE._replies)
 
 
 def test_unknown_fields_are_ignored():
@@ -205,6 +238,12 @@ def test_an_id_may_take_256_bytes_and_no_more():
         '{"event":"send_message","data":{"room_id":1,"message":"x","nonce":"' + "n" * 65 + '"}}',
         '{"event":"fetch_messages","data":{"room_id":1,"limit":0}}',
         '{"event":"fetch_messages","data":{"room_id":1,"limit":1001}}',
+        '{"event":"send_message","data":{"room_id":1,"message":"x","kind":null}}',
+        '{"event":"add_reaction","data":{"message_id":9}}',
+        '{"event":"add_reaction","data":{"message_id":9,"emoji":"\\u0000"}}',
+        '{"event":"add_reaction","data":{"message_id":9,"emoji":"\\ud83d"}}',
+        '{"event":"pin_message","data":{"message_id":"9"}}',
+        '{"event":"mark_delivered","data":{"room_id":1,"seq":-1}}',
         '{"event":"set_presence","data":{"status":"gone"}}',
         b'{"event":"ping"}',
     ],
@@ -311,9 +350,14 @@ def test_without_an_id_there_is_no_ack():
     [
         ("edit_message", {"message_id": 9, "message": "hi"}, c.Edited(MESSAGE, 8), {"seq": 8}),
         ("delete_message", {"message_id": 9}, 8, {"seq": 8}),
+        ("add_reaction", {"message_id": 9, "emoji": "+1"}, c.Reacted(MESSAGE, 8, True, 1), {"seq": 8}),
+        ("remove_reaction", {"message_id": 9, "emoji": "+1"}, c.Reacted(MESSAGE, 9, False, 0), {"seq": 9}),
+        ("pin_message", {"message_id": 9}, 8, {"seq": 8}),
+        ("unpin_message", {"message_id": 9}, 9, {"seq": 9}),
         ("leave_room", {"room_id": 1}, None, {"room_id": 1}),
         ("typing", {"room_id": 1}, None, {}),
         ("mark_read", {"room_id": 1, "seq": 7}, 7, {}),
+        ("mark_delivered", {"room_id": 1, "seq": 7}, 7, {}),
         ("set_presence", {"status": "away"}, ALICE, {}),
     ],
 )
@@ -331,13 +375,47 @@ LISTED = {
     "content": "hi",
     "kind": "text",
     "reply_to": None,
+    "quote": None,
+    "mentions": [],
+    "mentions_here": False,
     "attachments": [],
     "reactions": [],
+    "recipient_id": None,
+    "delivered_at": None,
+    "read_at": None,
     "is_edited": False,
     "is_deleted": False,
     "created_at": NOW,
     "updated_at": None,
 }
+
+
+def test_a_message_in_a_list_tells_what_it_answers_whom_it_names_and_what_became_of_it():
+    message = msgspec.structs.replace(
+        MESSAGE,
+        reply_to=4,
+        quote=Quote(message_id=4, user_id=5, username="bob", text="", is_deleted=True),
+        mentions=[4, 5],
+        mentions_here=True,
+        reactions=[Reaction(emoji="👍", count=21, users=[4, 5])],
+        recipient_id=4,
+        delivered_at=AT,
+        read_at=AT,
+    )
+    (ack,) = CAFE.replies(request('{"event":"fetch_messages","data":{"room_id":1},"id":1}'), Page([message]))
+    assert read(ack)["data"]["messages"] == [
+        LISTED
+        | {
+            "reply_to": 4,
+            "quote": {"message_id": 4, "user_id": 5, "username": "bob", "text": "", "is_deleted": True},
+            "mentions": [4, 5],
+            "mentions_here": True,
+            "reactions": [{"emoji": "👍", "count": 21, "users": [4, 5]}],
+            "recipient_id": 4,
+            "delivered_at": NOW,
+            "read_at": NOW,
+        }
+    ]
 
 
 def test_fetched_messages_come_in_the_ack_or_without_an_id_in_an_event_of_their_own():
@@ -362,6 +440,7 @@ def entered(result):
         epoch="e1",
         seq=7,
         messages=Page([MESSAGE], 9),
+        pins=[9, 4],
         objects=[CHAIR],
     )
     return Entered(snapshot=snapshot, users=[Occupant(user_id=3, username="alice", x=100.0, y=200.0)], result=result)
@@ -379,6 +458,7 @@ ROOM_DATA = {
     "member_count": 2,
     "last_seq": 7,
     "unread": 1,
+    "mention_count": 1,
     "created_at": NOW,
     "updated_at": NOW,
 }
@@ -402,6 +482,7 @@ STATE = {
             "updated_at": NOW,
         }
     ],
+    "pins": [9, 4],
     "seq": 7,
 }
 HISTORY = {"messages": [LISTED], "has_more": True, "next_cursor": 9}
@@ -456,9 +537,9 @@ WELCOME = c.Welcome(
     session_id="s1",
     user=ALICE,
     expires_in=1800,
-    rooms=[c.RoomHead(room_id=1, epoch="e1", seq=7, read_seq=6, unread=1)],
+    rooms=[c.RoomHead(room_id=1, epoch="e1", seq=7, read_seq=6, unread=2, mention_count=1)],
 )
-HEADS = [{"room_id": 1, "epoch": "e1", "seq": 7, "read_seq": 6, "unread": 1}]
+HEADS = [{"room_id": 1, "epoch": "e1", "seq": 7, "read_seq": 6, "unread": 2, "mention_count": 1}]
 
 
 def test_who_authenticates_is_told_who_they_are_and_under_v1_their_rooms():
@@ -473,7 +554,10 @@ HELLO = {
     "session_id": "s1",
     "user": USER_DATA,
     "heartbeat_interval": 25,
-    "features": ["resume", "nonce", "typing", "read", "presence"],
+    "features": [
+        *("resume", "nonce", "typing", "read", "delivered", "presence", "reactions", "replies", "mentions", "pins"),
+        *("versions", "groups", "direct"),
+    ],
     "limits": {"frame": 65536, "message": 4000, "nonce": 64, "page": 100, "frames_per_second": 20, "burst": 60},
     "rooms": HEADS,
 }
@@ -512,19 +596,86 @@ EVENT_ROWS = [
         SAID,
         (
             '{"event":"message_received","data":{"room_id":1,"seq":7,"message_id":9,"user_id":3,"username":"alice",'
-            f'"message":"Hello everyone!","kind":"text","reply_to":null,"created_at":"{NOW}","attachments":[]}}}}'
+            '"message":"Hello everyone!","kind":"text","reply_to":null,"quote":null,"mentions":[],"mentions_here":false,'
+            f'"attachments":[],"created_at":"{NOW}"}}}}'
         ),
     ),
     (
-        e.MessageEdited(room_id=1, seq=8, message_id=9, user_id=3, content="Hi!", updated_at=AT),
+        e.MessageSent(
+            room_id=1,
+            seq=8,
+            message_id=10,
+            user_id=4,
+            username="bob",
+            content="@alice @here",
+            kind="image",
+            reply_to=9,
+            quote=Quote(message_id=9, user_id=3, username="alice", text="Hello everyone!"),
+            mentions=[3],
+            mentions_here=True,
+            recipient_id=3,
+            created_at=AT,
+        ),
         (
-            '{"event":"message_edited","data":{"room_id":1,"seq":8,"message_id":9,"user_id":3,"message":"Hi!",'
+            '{"event":"message_received","data":{"room_id":1,"seq":8,"message_id":10,"user_id":4,"username":"bob",'
+            '"message":"@alice @here","kind":"image","reply_to":9,"quote":{"message_id":9,"user_id":3,"username":"alice",'
+            '"text":"Hello everyone!","is_deleted":false},"mentions":[3],"mentions_here":true,'
+            f'"attachments":[],"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.MessageEdited(
+            room_id=1,
+            seq=8,
+            message_id=9,
+            user_id=3,
+            username="alice",
+            content="Hi!",
+            mentions=[4],
+            mentions_here=True,
+            updated_at=AT,
+        ),
+        (
+            '{"event":"message_edited","data":{"room_id":1,"seq":8,"message_id":9,"user_id":3,"username":"alice",'
+            f'"message":"Hi!","mentions":[4],"mentions_here":true,"updated_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.MessageDeleted(room_id=1, seq=9, message_id=9, user_id=3, username="alice", updated_at=AT),
+        (
+            '{"event":"message_deleted","data":{"room_id":1,"seq":9,"message_id":9,"user_id":3,"username":"alice",'
             f'"updated_at":"{NOW}"}}}}'
         ),
     ),
     (
-        e.MessageDeleted(room_id=1, seq=9, message_id=9, user_id=3, updated_at=AT),
-        f'{{"event":"message_deleted","data":{{"room_id":1,"seq":9,"message_id":9,"user_id":3,"updated_at":"{NOW}"}}}}',
+        e.ReactionAdded(room_id=1, seq=8, message_id=9, user_id=4, username="bob", emoji="👍", count=2, created_at=AT),
+        (
+            '{"event":"reaction_added","data":{"room_id":1,"seq":8,"message_id":9,"user_id":4,"username":"bob",'
+            f'"emoji":"👍","count":2,"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.ReactionRemoved(
+            room_id=1, seq=9, message_id=9, user_id=4, username="bob", emoji="👍", count=1, created_at=AT
+        ),
+        (
+            '{"event":"reaction_removed","data":{"room_id":1,"seq":9,"message_id":9,"user_id":4,"username":"bob",'
+            f'"emoji":"👍","count":1,"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.MessagePinned(room_id=1, seq=8, message_id=9, user_id=4, username="bob", created_at=AT),
+        (
+            '{"event":"message_pinned","data":{"room_id":1,"seq":8,"message_id":9,"user_id":4,"username":"bob",'
+            f'"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.MessageUnpinned(room_id=1, seq=9, message_id=9, user_id=4, username="bob", created_at=AT),
+        (
+            '{"event":"message_unpinned","data":{"room_id":1,"seq":9,"message_id":9,"user_id":4,"username":"bob",'
+            f'"created_at":"{NOW}"}}}}'
+        ),
     ),
     (
         e.MemberAdded(room_id=1, seq=2, user_id=4, username="bob", role=RoomRole.MEMBER, by=3, created_at=AT),
@@ -582,12 +733,27 @@ EVENT_ROWS = [
         '{"event":"user_typing","data":{"room_id":1,"user_id":4,"username":"bob"}}',
     ),
     (
-        e.ReadUpdated(room_id=1, user_id=4, seq=7),
-        '{"event":"read_updated","data":{"room_id":1,"user_id":4,"seq":7}}',
+        e.ReadUpdated(room_id=1, user_id=4, username="bob", seq=7, message_id=9, at=AT),
+        (
+            '{"event":"read_updated","data":{"room_id":1,"user_id":4,"username":"bob","seq":7,"message_id":9,'
+            f'"at":"{NOW}"}}}}'
+        ),
     ),
     (
-        e.PresenceUpdated(user_id=4, status=Status.AWAY, text="lunch", last_seen_at=AT),
-        f'{{"event":"presence_updated","data":{{"user_id":4,"status":"away","text":"lunch","last_seen_at":"{NOW}"}}}}',
+        e.DeliveredUpdated(room_id=1, user_id=4, username="bob", seq=7),
+        (
+            '{"event":"delivered_updated","data":{"room_id":1,"user_id":4,"username":"bob","seq":7,"message_id":null,'
+            '"at":null}}'
+        ),
+    ),
+    (
+        e.PresenceUpdated(
+            user_id=4, username="bob", status=Status.AWAY, text="lunch", last_seen_at=AT, room_ids=[1, 2]
+        ),
+        (
+            '{"event":"presence_updated","data":{"user_id":4,"username":"bob","status":"away","text":"lunch",'
+            f'"last_seen_at":"{NOW}"}}}}'
+        ),
     ),
 ]
 
@@ -612,6 +778,11 @@ def test_the_nonce_goes_to_the_sender_alone():
 def test_an_event_without_a_word_is_dropped():
     assert CAFE.encode(e.UserChanged(user_id=3), False) is None
     assert log_item(e.UserChanged(user_id=3), False) is None
+
+
+@pytest.mark.parametrize(("event", "golden"), EVENT_ROWS)
+def test_the_catalogue_describes_an_event_as_it_is_told(event, golden):
+    assert is_described(json.loads(golden))
 
 
 @pytest.mark.parametrize(("event", "golden"), EVENT_ROWS)

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -117,6 +118,7 @@ def test_connecting_is_entering_the_room_and_brings_its_history():
         epoch="e1",
         seq=9,
         messages=Page([said(7, "one"), said(8, "", is_deleted=True), said(9, "two")], 7),
+        pins=[],
         objects=[],
     )
     (history,) = SIMPLE.replies(opening, Entered(snapshot=snapshot, users=[], result=Resume.FRESH))
@@ -190,3 +192,27 @@ def test_requests_carry_no_label():
     assert SIMPLE.decode('{"type":"message","content":"x","id":5}', 1) == Request(
         c.SendMessage(room_id=1, content="x"), "message", UNSET
     )
+
+
+@pytest.mark.parametrize("frame", SIMPLE.catalogue().receives, ids=lambda frame: frame.name)
+def test_every_example_of_a_client_is_understood(frame):
+    assert SIMPLE.decode(json.dumps(frame.example), 1).name == frame.name
+    read = msgspec.json.decode(json.dumps(frame.example), type=frame.payload)
+    assert msgspec.to_builtins(read) == frame.example
+
+
+@pytest.mark.parametrize("frame", SIMPLE.catalogue().sends, ids=lambda frame: frame.name)
+def test_every_example_is_of_its_type_whole_and_nothing_else(frame):
+    read = msgspec.json.decode(json.dumps(frame.example), type=frame.payload)
+    assert msgspec.to_builtins(read) == frame.example
+    assert frame.summary
+
+
+def test_the_catalogue_describes_what_is_told_in_the_very_types():
+    payloads = {one.name: one.payload for one in SIMPLE.catalogue().sends}
+    event = e.MessageSent(room_id=1, seq=7, message_id=9, user_id=3, username="alice", content="hi", created_at=AT)
+    request = SIMPLE.decode('{"type":"fetch_messages"}', 1)
+    (history,) = SIMPLE.replies(request, Page([said(9, "two")]))
+    for frame in (SIMPLE.encode(event, False), history, SIMPLE.error(x.EmptyMessage(), "message", UNSET)):
+        told = json.loads(payload(frame))
+        assert msgspec.to_builtins(msgspec.convert(told, payloads[told["type"]])) == told

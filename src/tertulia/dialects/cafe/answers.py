@@ -1,7 +1,7 @@
 """cafe, server to client: what answers a client's own events, and what the server says of itself."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -79,7 +79,7 @@ class EventsPage(Struct, frozen=True):
     """A piece of a room's log, over REST. *items*: `{event, data}`, already encoded; *seq*: of the last one."""
 
     epoch: str
-    items: list[Raw]
+    items: Sequence[Raw]
     seq: int
     has_more: bool
 
@@ -96,15 +96,16 @@ class RoomUser(Struct, frozen=True):
 
 
 class RoomState(Struct, frozen=True, kw_only=True):
-    """A room as it is at *seq*. *messages*: the last ones, oldest first, unless the log goes on from where the client
-    was; *next_cursor* asks `fetch_messages` for older ones."""
+    """A room as it is at *seq*. *pins*: ids of messages, the one pinned last first. *messages*: the last ones, oldest
+    first, unless the log goes on from where the client was; *next_cursor* asks `fetch_messages` for older ones."""
 
     room_id: int
     room: shapes.Room
-    users: Raw
-    objects: Raw
+    users: Sequence[RoomUser]
+    objects: Sequence[shapes.SpaceObject]
+    pins: Sequence[int]
     seq: int
-    messages: Raw | UnsetType = UNSET
+    messages: Sequence[shapes.Message] | UnsetType = UNSET
     has_more: bool | UnsetType = UNSET
     next_cursor: int | UnsetType | None = UNSET
 
@@ -140,6 +141,7 @@ class Head(Struct, frozen=True):
     seq: int
     read_seq: int
     unread: int
+    mention_count: int
 
 
 class HelloLimits(Struct, frozen=True, kw_only=True):
@@ -180,7 +182,21 @@ class Bye(Struct, frozen=True):
     retry_after: float | None
 
 
-FEATURES = ["resume", "nonce", "typing", "read", "presence"]
+FEATURES = [
+    "resume",
+    "nonce",
+    "typing",
+    "read",
+    "delivered",
+    "presence",
+    "reactions",
+    "replies",
+    "mentions",
+    "pins",
+    "versions",
+    "groups",
+    "direct",
+]
 """What a client may count on, in one word each."""
 
 
@@ -196,7 +212,7 @@ def hello_limits(limits: Limits) -> HelloLimits:
 
 
 def heads(rooms: list[c.RoomHead]) -> list[Head]:
-    return [Head(one.room_id, one.epoch, one.seq, one.read_seq, one.unread) for one in rooms]
+    return [Head(one.room_id, one.epoch, one.seq, one.read_seq, one.unread, one.mention_count) for one in rooms]
 
 
 def user_or_none(user: User | None) -> shapes.User | None:
@@ -221,16 +237,18 @@ def present(users: list[Occupant]) -> list[RoomUser]:
 
 
 def room_state(entered: Entered, users: Raw, messages: Raw, objects: Raw) -> RoomState:
-    """*users*, *messages* and *objects*: those of *entered*, encoded; many who enter now get the same."""
+    """*users*, *messages* and *objects*: those of *entered*, encoded; many who enter now get the same. To the encoder
+    they are what the fields say."""
     snapshot = entered.snapshot
     tells = entered.result is not Resume.RESUMED
     return RoomState(
         room_id=snapshot.room.id,
         room=shapes.room(snapshot.room),
-        users=users,
-        objects=objects,
+        users=cast(list[RoomUser], users),
+        objects=cast(list[shapes.SpaceObject], objects),
+        pins=snapshot.pins,
         seq=snapshot.seq,
-        messages=messages if tells else UNSET,
+        messages=cast(list[shapes.Message], messages) if tells else UNSET,
         has_more=snapshot.messages.has_more if tells else UNSET,
         next_cursor=snapshot.messages.next_cursor if tells else UNSET,
     )
@@ -252,8 +270,12 @@ def _edited(command: c.EditMessage, result: c.Edited) -> Logged:
     return Logged(result.seq)
 
 
-def _deleted(command: c.DeleteMessage, result: int) -> Logged:
+def _logged(command: c.Command[Any], result: int) -> Logged:
     return Logged(result)
+
+
+def _reacted(command: c.Command[Any], result: c.Reacted) -> Logged:
+    return Logged(result.seq)
 
 
 def _left(command: c.ExitRoom, result: None) -> Left:
@@ -272,11 +294,23 @@ ACKS: dict[type[Any], Callable[[Any, Any], Struct]] = dict(
     [
         _answers(c.SendMessage, _sent),
         _answers(c.EditMessage, _edited),
-        _answers(c.DeleteMessage, _deleted),
+        _answers(c.DeleteMessage, _logged),
+        _answers(c.AddReaction, _reacted),
+        _answers(c.RemoveReaction, _reacted),
+        _answers(c.PinMessage, _logged),
+        _answers(c.UnpinMessage, _logged),
         _answers(c.ExitRoom, _left),
         _answers(c.Type, _done),
         _answers(c.MarkRead, _done),
+        _answers(c.MarkDelivered, _done),
         _answers(c.SetStatus, _done),
     ]
 )
 """The data of the ack to each command that has no other answer."""
+
+OTHER_ACKS: dict[type[Any], type[Struct]] = {
+    c.Authenticate: Authenticated,
+    c.EnterRoom: Joined,
+    c.ListMessages: Messages,
+}
+"""Of those for which an ack is not all of the answer, or needs to know more than the result."""

@@ -1,6 +1,6 @@
 """cafe, server to client: the name and the data of every event of the domain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -10,12 +10,14 @@ from tertulia.dialects.cafe import shapes
 from tertulia.dialects.cafe.shapes import moment
 from tertulia.domain import events as e
 from tertulia.domain.clock import rfc3339
+from tertulia.domain.roles import LeaveReason, RoomRole, Status
 
 E = TypeVar("E", bound=e.Durable | e.Ephemeral)
 
 
-class MessageReceived(Struct, frozen=True):
-    """*nonce*: to its sender only, if there was one."""
+class MessageReceived(Struct, frozen=True, kw_only=True):
+    """*quote*: what it answers; *mentions*: ids of members whom it names; *mentions_here*: it calls everybody.
+    *nonce*: to its sender only, if there was one."""
 
     room_id: int
     seq: int
@@ -25,26 +27,61 @@ class MessageReceived(Struct, frozen=True):
     message: str
     kind: str
     reply_to: int | None
+    quote: shapes.Quote | None
+    mentions: Sequence[int]
+    mentions_here: bool
+    attachments: Sequence[Any]
     created_at: str
-    attachments: tuple[()] = ()
     nonce: str | UnsetType = UNSET
 
 
-class MessageEdited(Struct, frozen=True):
+class MessageEdited(Struct, frozen=True, kw_only=True):
+    """*user_id* is who edited it. The mentions are those of the new text."""
+
     room_id: int
     seq: int
     message_id: int
     user_id: int
+    username: str
     message: str
+    mentions: Sequence[int]
+    mentions_here: bool
     updated_at: str
 
 
-class MessageDeleted(Struct, frozen=True):
+class MessageDeleted(Struct, frozen=True, kw_only=True):
+    """*user_id* is who deleted it."""
+
     room_id: int
     seq: int
     message_id: int
     user_id: int
+    username: str
     updated_at: str
+
+
+class Reacted(Struct, frozen=True, kw_only=True):
+    """*user_id* is whose reaction it is; *count*: of this emoji on the message, from now on."""
+
+    room_id: int
+    seq: int
+    message_id: int
+    user_id: int
+    username: str
+    emoji: str
+    count: int
+    created_at: str
+
+
+class Pinned(Struct, frozen=True, kw_only=True):
+    """*user_id* is who did it."""
+
+    room_id: int
+    seq: int
+    message_id: int
+    user_id: int
+    username: str
+    created_at: str
 
 
 class MemberAdded(Struct, frozen=True):
@@ -54,7 +91,7 @@ class MemberAdded(Struct, frozen=True):
     seq: int
     user_id: int
     username: str
-    role: str
+    role: RoomRole
     by: int
     created_at: str
 
@@ -66,7 +103,7 @@ class MemberRemoved(Struct, frozen=True):
     seq: int
     user_id: int
     username: str
-    reason: str
+    reason: LeaveReason
     by: int
     created_at: str
 
@@ -76,7 +113,7 @@ class MemberUpdated(Struct, frozen=True):
     seq: int
     user_id: int
     username: str
-    role: str
+    role: RoomRole
     muted_until: str | None
     by: int
     created_at: str
@@ -120,43 +157,91 @@ class UserTyping(Struct, frozen=True):
     username: str
 
 
-class ReadUpdated(Struct, frozen=True):
+class Marked(Struct, frozen=True, kw_only=True):
+    """The room up to *seq* was read by that user, or has reached them; *message_id*: the newest message in that."""
+
     room_id: int
     user_id: int
+    username: str
     seq: int
+    message_id: int | None
+    at: str | None
 
 
-class PresenceUpdated(Struct, frozen=True):
+class PresenceUpdated(Struct, frozen=True, kw_only=True):
     user_id: int
-    status: str
+    username: str
+    status: Status
     text: str
     last_seen_at: str | None
 
 
 def message_received(event: e.MessageSent, own: bool) -> MessageReceived:
     return MessageReceived(
-        event.room_id,
-        event.seq,
-        event.message_id,
-        event.user_id,
-        event.username,
-        event.content,
-        event.kind,
-        event.reply_to,
-        rfc3339(event.created_at),
-        (),
-        event.nonce if own and event.nonce is not None else UNSET,
+        room_id=event.room_id,
+        seq=event.seq,
+        message_id=event.message_id,
+        user_id=event.user_id,
+        username=event.username,
+        message=event.content,
+        kind=event.kind,
+        reply_to=event.reply_to,
+        quote=shapes.quote(event.quote),
+        mentions=event.mentions,
+        mentions_here=event.mentions_here,
+        attachments=(),
+        created_at=rfc3339(event.created_at),
+        nonce=event.nonce if own and event.nonce is not None else UNSET,
     )
 
 
 def message_edited(event: e.MessageEdited, own: bool) -> MessageEdited:
     return MessageEdited(
-        event.room_id, event.seq, event.message_id, event.user_id, event.content, rfc3339(event.updated_at)
+        room_id=event.room_id,
+        seq=event.seq,
+        message_id=event.message_id,
+        user_id=event.user_id,
+        username=event.username,
+        message=event.content,
+        mentions=event.mentions,
+        mentions_here=event.mentions_here,
+        updated_at=rfc3339(event.updated_at),
     )
 
 
 def message_deleted(event: e.MessageDeleted, own: bool) -> MessageDeleted:
-    return MessageDeleted(event.room_id, event.seq, event.message_id, event.user_id, rfc3339(event.updated_at))
+    return MessageDeleted(
+        room_id=event.room_id,
+        seq=event.seq,
+        message_id=event.message_id,
+        user_id=event.user_id,
+        username=event.username,
+        updated_at=rfc3339(event.updated_at),
+    )
+
+
+def reacted(event: e.ReactionAdded | e.ReactionRemoved, own: bool) -> Reacted:
+    return Reacted(
+        room_id=event.room_id,
+        seq=event.seq,
+        message_id=event.message_id,
+        user_id=event.user_id,
+        username=event.username,
+        emoji=event.emoji,
+        count=event.count,
+        created_at=rfc3339(event.created_at),
+    )
+
+
+def pinned(event: e.MessagePinned | e.MessageUnpinned, own: bool) -> Pinned:
+    return Pinned(
+        room_id=event.room_id,
+        seq=event.seq,
+        message_id=event.message_id,
+        user_id=event.user_id,
+        username=event.username,
+        created_at=rfc3339(event.created_at),
+    )
 
 
 def member_added(event: e.MemberAdded, own: bool) -> MemberAdded:
@@ -183,7 +268,7 @@ def member_updated(event: e.MemberUpdated, own: bool) -> MemberUpdated:
 
 
 def room_updated(event: e.RoomUpdated, own: bool) -> RoomUpdated:
-    room = msgspec.structs.replace(shapes.room(event.room), last_seq=UNSET, unread=UNSET)
+    room = msgspec.structs.replace(shapes.room(event.room), last_seq=UNSET, unread=UNSET, mention_count=UNSET)
     return RoomUpdated(event.room_id, event.seq, event.user_id, room, rfc3339(event.created_at))
 
 
@@ -203,12 +288,25 @@ def user_typing(event: e.UserTyping, own: bool) -> UserTyping:
     return UserTyping(event.room_id, event.user_id, event.username)
 
 
-def read_updated(event: e.ReadUpdated, own: bool) -> ReadUpdated:
-    return ReadUpdated(event.room_id, event.user_id, event.seq)
+def marked(event: e.ReadUpdated | e.DeliveredUpdated, own: bool) -> Marked:
+    return Marked(
+        room_id=event.room_id,
+        user_id=event.user_id,
+        username=event.username,
+        seq=event.seq,
+        message_id=event.message_id,
+        at=moment(event.at),
+    )
 
 
 def presence_updated(event: e.PresenceUpdated, own: bool) -> PresenceUpdated:
-    return PresenceUpdated(event.user_id, event.status, event.text, moment(event.last_seen_at))
+    return PresenceUpdated(
+        user_id=event.user_id,
+        username=event.username,
+        status=event.status,
+        text=event.text,
+        last_seen_at=moment(event.last_seen_at),
+    )
 
 
 class Row(NamedTuple):
@@ -226,6 +324,10 @@ EVENTS: dict[type[Any], Row] = dict(
         _says(e.MessageSent, "message_received", message_received),
         _says(e.MessageEdited, "message_edited", message_edited),
         _says(e.MessageDeleted, "message_deleted", message_deleted),
+        _says(e.ReactionAdded, "reaction_added", reacted),
+        _says(e.ReactionRemoved, "reaction_removed", reacted),
+        _says(e.MessagePinned, "message_pinned", pinned),
+        _says(e.MessageUnpinned, "message_unpinned", pinned),
         _says(e.MemberAdded, "member_added", member_added),
         _says(e.MemberRemoved, "member_removed", member_removed),
         _says(e.MemberUpdated, "member_updated", member_updated),
@@ -234,7 +336,8 @@ EVENTS: dict[type[Any], Row] = dict(
         _says(e.UserJoined, "user_joined", user_joined),
         _says(e.UserLeft, "user_left", user_left),
         _says(e.UserTyping, "user_typing", user_typing),
-        _says(e.ReadUpdated, "read_updated", read_updated),
+        _says(e.ReadUpdated, "read_updated", marked),
+        _says(e.DeliveredUpdated, "delivered_updated", marked),
         _says(e.PresenceUpdated, "presence_updated", presence_updated),
     ]
 )

@@ -1,8 +1,8 @@
 """cafe's REST bodies."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from tertulia.domain import models
 from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
@@ -128,10 +128,29 @@ class NewSpace(Body):
 
 
 class NewRoom(Body):
-    name: Text = Field(examples=["Kitchen"])
+    """A group is by invitation only, needs no name, and has no space; its first members are *member_ids*, besides
+    oneself. A channel begins with oneself."""
+
+    kind: Literal["channel", "group"] = "channel"
+    name: Text = Field(default="", examples=["Kitchen"])
     description: Text = ""
     is_private: bool = False
     space: NewSpace | None = None
+    member_ids: list[Id] = Field(default=[], examples=[[4]])
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind == "group" and self.space is not None:
+            raise ValueError("a group has no space")
+        if self.kind == "channel" and self.member_ids:
+            raise ValueError("member_ids are for groups: to a channel, members are added one by one")
+        return self
+
+
+class NewDirect(Body):
+    """*user_id*: with whom."""
+
+    user_id: Id
 
 
 class RoomChange(Body):
@@ -155,7 +174,8 @@ class Space(Shape):
 
 
 class Room(Shape):
-    """*unread*: for the one who asks."""
+    """*unread*, and *mention_count* (how often that names one), are for the one who asks. A direct room has no name of
+    its own, a group may have none."""
 
     id: int
     kind: RoomKind
@@ -168,6 +188,7 @@ class Room(Shape):
     member_count: int
     last_seq: int
     unread: int
+    mention_count: int
     created_at: Time
     updated_at: Time
 
@@ -238,18 +259,41 @@ class LogPage(Shape):
 
 
 class NewMessage(Body):
-    """*nonce*: a name of the client's for this message; sent again, it gives the first result again."""
+    """*nonce*: a name of the client's for this message; sent again, it gives the first result again. *kind*: a word of
+    the client's own, in small letters; `system` is the server's."""
 
     content: Text = Field(examples=["Hello everyone!"])
     reply_to: Id | None = None
     nonce: Nonce | None = None
+    kind: Text = "text"
 
 
 class MessageChange(Body):
     content: Text
 
 
+class Quote(Shape):
+    """What a reply answers: its author, and its first line as it is now; none once it is deleted."""
+
+    message_id: int
+    user_id: int
+    username: str
+    text: str
+    is_deleted: bool
+
+
+class Reaction(Shape):
+    """*users*: ids of the first who gave it, at most 20."""
+
+    emoji: str
+    count: int
+    users: list[int]
+
+
 class Message(Shape):
+    """*mentions*: ids of members whom it names; *mentions_here*: it calls everybody. *recipient_id*: the other one in a
+    direct room, where *delivered_at* and *read_at* say when it reached them; null elsewhere."""
+
     id: int
     room_id: int
     seq: int
@@ -258,12 +302,43 @@ class Message(Shape):
     content: str
     kind: str
     reply_to: int | None
+    quote: Quote | None
+    mentions: list[int]
+    mentions_here: bool
     attachments: list[Any] = Field(default=[])
-    reactions: list[Any] = Field(default=[])
+    reactions: list[Reaction]
+    recipient_id: int | None
+    delivered_at: Time | None
+    read_at: Time | None
     is_edited: bool
     is_deleted: bool
     created_at: Time
     updated_at: Time | None
+
+
+class SentMessage(Message):
+    """*duplicate*: the nonce was known, and this is the message of its first use."""
+
+    duplicate: bool = False
+
+
+class Version(Shape):
+    """What a message said from *created_at* on; *seq* is where the log has that."""
+
+    content: str
+    user_id: int
+    seq: int
+    created_at: Time
+
+
+class Reactor(Shape):
+    """Somebody's reaction; *seq* is where the log has it."""
+
+    emoji: str
+    user_id: int
+    username: str
+    seq: int
+    created_at: Time
 
 
 class NewChatMessage(Body):
@@ -281,6 +356,12 @@ class ChatMessage(Shape):
     username: str
     message: str = Field(validation_alias="content")
     created_at: Time
+
+
+class SentChatMessage(ChatMessage):
+    """*duplicate*: the nonce was known, and this is the message of its first use."""
+
+    duplicate: bool = False
 
 
 def as_seen_by(actor: models.Actor, user: models.User) -> User:

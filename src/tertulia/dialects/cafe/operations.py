@@ -46,14 +46,22 @@ class LeaveRoom(Operation, frozen=True):
 
 
 class SendMessage(Operation, frozen=True):
+    """*kind*: a word of the client's own, `text` if it has none."""
+
     room_id: Id
     message: Text
     reply_to: Id | None = None
     nonce: Nonce | None = None
+    kind: Text = "text"
 
     def to_command(self) -> c.SendMessage:
-        reply_to = None if self.reply_to is None else MessageId(self.reply_to)
-        return c.SendMessage(room_id=RoomId(self.room_id), content=self.message, reply_to=reply_to, nonce=self.nonce)
+        return c.SendMessage(
+            room_id=RoomId(self.room_id),
+            content=self.message,
+            reply_to=None if self.reply_to is None else MessageId(self.reply_to),
+            nonce=self.nonce,
+            kind=self.kind,
+        )
 
 
 class EditMessage(Operation, frozen=True):
@@ -69,6 +77,36 @@ class DeleteMessage(Operation, frozen=True):
 
     def to_command(self) -> c.DeleteMessage:
         return c.DeleteMessage(message_id=MessageId(self.message_id))
+
+
+class AddReaction(Operation, frozen=True):
+    message_id: Id
+    emoji: Text
+
+    def to_command(self) -> c.AddReaction:
+        return c.AddReaction(message_id=MessageId(self.message_id), emoji=self.emoji)
+
+
+class RemoveReaction(Operation, frozen=True):
+    message_id: Id
+    emoji: Text
+
+    def to_command(self) -> c.RemoveReaction:
+        return c.RemoveReaction(message_id=MessageId(self.message_id), emoji=self.emoji)
+
+
+class PinMessage(Operation, frozen=True):
+    message_id: Id
+
+    def to_command(self) -> c.PinMessage:
+        return c.PinMessage(message_id=MessageId(self.message_id))
+
+
+class UnpinMessage(Operation, frozen=True):
+    message_id: Id
+
+    def to_command(self) -> c.UnpinMessage:
+        return c.UnpinMessage(message_id=MessageId(self.message_id))
 
 
 class FetchMessages(Operation, frozen=True):
@@ -98,6 +136,14 @@ class MarkRead(Operation, frozen=True):
         return c.MarkRead(room_id=RoomId(self.room_id), seq=Seq(self.seq))
 
 
+class MarkDelivered(Operation, frozen=True):
+    room_id: Id
+    seq: SeqField
+
+    def to_command(self) -> c.MarkDelivered:
+        return c.MarkDelivered(room_id=RoomId(self.room_id), seq=Seq(self.seq))
+
+
 class SetPresence(Operation, frozen=True):
     status: Status
     text: Text | UnsetType = UNSET
@@ -119,9 +165,14 @@ OPERATIONS: dict[str, type[Operation]] = {
     "send_message": SendMessage,
     "edit_message": EditMessage,
     "delete_message": DeleteMessage,
+    "add_reaction": AddReaction,
+    "remove_reaction": RemoveReaction,
+    "pin_message": PinMessage,
+    "unpin_message": UnpinMessage,
     "fetch_messages": FetchMessages,
     "typing": Typing,
     "mark_read": MarkRead,
+    "mark_delivered": MarkDelivered,
     "set_presence": SetPresence,
 }
 """All that a client may ask for, besides `ping`, whose data is anything."""

@@ -1,5 +1,6 @@
 """cafe, what goes out: users, rooms, messages and objects as they stand in a socket's frames. Times are text."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tertulia.domain import models
 from tertulia.domain.clock import rfc3339
+from tertulia.domain.roles import RoomKind
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -37,10 +39,10 @@ class Space(Struct, frozen=True, kw_only=True):
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """*last_seq* and *unread* are left out of `room_updated`, where they would say nothing."""
+    """*last_seq*, *unread* and *mention_count* are left out of `room_updated`, where they would say nothing."""
 
     id: int
-    kind: str
+    kind: RoomKind
     name: str
     description: str
     owner_id: int | None
@@ -50,12 +52,35 @@ class Room(Struct, frozen=True, kw_only=True):
     member_count: int
     last_seq: int | UnsetType = UNSET
     unread: int | UnsetType = UNSET
+    mention_count: int | UnsetType = UNSET
     created_at: str
     updated_at: str
 
 
+class Quote(Struct, frozen=True, kw_only=True):
+    """What a reply answers: its author, and its first line as it is now; none once it is deleted."""
+
+    message_id: int
+    user_id: int
+    username: str
+    text: str
+    is_deleted: bool
+
+
+class Reaction(Struct, frozen=True, kw_only=True):
+    """*users*: ids of the first who gave it, at most 20."""
+
+    emoji: str
+    count: int
+    users: Sequence[int]
+
+
 class Message(Struct, frozen=True, kw_only=True):
-    """A message in a list: as REST has it, with what has become of it since it was sent."""
+    """A message in a list: as REST has it, with what has become of it since it was sent.
+
+    *mentions*: ids of members whom it names; *mentions_here*: it calls everybody. *recipient_id*: the other one in a
+    direct room, where *delivered_at* and *read_at* say when it reached them; null elsewhere.
+    """
 
     id: int
     room_id: int
@@ -65,8 +90,14 @@ class Message(Struct, frozen=True, kw_only=True):
     content: str
     kind: str
     reply_to: int | None
-    attachments: tuple[()] = ()
-    reactions: tuple[()] = ()
+    quote: Quote | None
+    mentions: Sequence[int]
+    mentions_here: bool
+    attachments: Sequence[Any]
+    reactions: Sequence[Reaction]
+    recipient_id: int | None
+    delivered_at: str | None
+    read_at: str | None
     is_edited: bool
     is_deleted: bool
     created_at: str
@@ -122,6 +153,7 @@ def room(one: models.Room) -> Room:
         member_count=one.member_count,
         last_seq=one.last_seq,
         unread=one.unread,
+        mention_count=one.mention_count,
         created_at=rfc3339(one.created_at),
         updated_at=rfc3339(one.updated_at),
     )
@@ -138,6 +170,18 @@ def space(one: models.Space) -> Space:
     )
 
 
+def quote(one: models.Quote | None) -> Quote | None:
+    if one is None:
+        return None
+    return Quote(
+        message_id=one.message_id,
+        user_id=one.user_id,
+        username=one.username,
+        text=one.text,
+        is_deleted=one.is_deleted,
+    )
+
+
 def message(one: models.Message) -> Message:
     return Message(
         id=one.id,
@@ -148,6 +192,14 @@ def message(one: models.Message) -> Message:
         content=one.content,
         kind=one.kind,
         reply_to=one.reply_to,
+        quote=quote(one.quote),
+        mentions=one.mentions,
+        mentions_here=one.mentions_here,
+        attachments=(),
+        reactions=[Reaction(emoji=each.emoji, count=each.count, users=each.users) for each in one.reactions],
+        recipient_id=one.recipient_id,
+        delivered_at=moment(one.delivered_at),
+        read_at=moment(one.read_at),
         is_edited=one.is_edited,
         is_deleted=one.is_deleted,
         created_at=rfc3339(one.created_at),

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from tertulia.dialects.cafe import answers
+from tertulia.dialects.cafe import answers, catalogue
 from tertulia.dialects.cafe.answers import ACKS, Frame
 from tertulia.dialects.cafe.events import EVENTS
 from tertulia.dialects.cafe.operations import OPERATIONS, PING, ping
@@ -82,7 +82,7 @@ class CafeDialect(Dialect):
         }
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(receives=[], sends=[])
+        return catalogue.V1 if self._speaks_v1 else catalogue.PLAIN
 
     # ---- in
 

@@ -13,7 +13,7 @@ from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Message as DomainMessage
 from tertulia.domain.models import Page
 from tertulia.protocol.codec import JSON, UNREADABLE, explain
-from tertulia.protocol.dialect import Catalogue, Dialect, Entered, Request, Unreadable
+from tertulia.protocol.dialect import Catalogue, Dialect, Entered, FrameType, Request, Unreadable
 from tertulia.protocol.fields import PAGE, Id, PageLimit, Text
 
 INVALID_JSON = "Invalid JSON format"
@@ -36,6 +36,16 @@ class Fetch(Struct, frozen=True):
 
     cursor: Id | None = None
     limit: PageLimit | None = None
+
+
+class SaidFrame(Said, frozen=True, tag_field="type", tag="message"):
+    """As a client should send it; without content it is refused in words of its own."""
+
+    content: Text
+
+
+class FetchFrame(Fetch, frozen=True, tag_field="type", tag="fetch_messages"):
+    """*cursor*: a message id; what is older than it."""
 
 
 # ---- out
@@ -70,6 +80,54 @@ class ErrorFrame(Struct, frozen=True, tag_field="type", tag="error"):
     message: str
 
 
+_EXAMPLE = {
+    "id": 9,
+    "content": "Hello",
+    "user_id": 3,
+    "username": "alice",
+    "room_id": 1,
+    "created_at": "2026-11-21T09:18:35.000000Z",
+}
+CATALOGUE = Catalogue(
+    receives=[
+        FrameType(
+            name="message",
+            payload=SaidFrame,
+            summary="Say something in the room",
+            example={"type": "message", "content": "Hello"},
+        ),
+        FrameType(
+            name="fetch_messages",
+            payload=FetchFrame,
+            summary="Ask for the messages before `cursor`, newest first",
+            example={"type": "fetch_messages", "cursor": 123, "limit": 50},
+        ),
+    ],
+    sends=[
+        FrameType(
+            name="messages_history",
+            payload=HistoryFrame,
+            summary="At once on connecting, and the answer to fetch_messages",
+            example={
+                "type": "messages_history",
+                "data": {"messages": [_EXAMPLE], "has_more": False, "next_cursor": None},
+            },
+        ),
+        FrameType(
+            name="message",
+            payload=MessageFrame,
+            summary="Somebody said something, perhaps oneself",
+            example={"type": "message", "data": _EXAMPLE},
+        ),
+        FrameType(
+            name="error",
+            payload=ErrorFrame,
+            summary="A refusal; the socket stays open",
+            example={"type": "error", "message": "Message content cannot be empty"},
+        ),
+    ],
+)
+
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _SAID = msgspec.json.Decoder(Said)
 _FETCH = msgspec.json.Decoder(Fetch)
@@ -81,7 +139,7 @@ class SimpleDialect(Dialect):
     name = "simple"
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(receives=[], sends=[])
+        return CATALOGUE
 
     def decode(self, frame: str | bytes, room_id: RoomId | None) -> Request:
         if not isinstance(frame, str):

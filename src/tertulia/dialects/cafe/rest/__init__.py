@@ -6,6 +6,7 @@ from tertulia.dialects.cafe.rest.auth import logins, sessions
 from tertulia.dialects.cafe.rest.chat import chat
 from tertulia.dialects.cafe.rest.members import invites, members
 from tertulia.dialects.cafe.rest.messages import messages, room_messages
+from tertulia.dialects.cafe.rest.reactions import pins, reactions
 from tertulia.dialects.cafe.rest.rooms import room_life, rooms
 from tertulia.dialects.cafe.rest.users import me, users
 from tertulia.protocol.door import Door
@@ -18,6 +19,20 @@ def router(door: Door) -> APIRouter:
     included in others.
     """
     api = APIRouter(prefix="/api/v1", generate_unique_id_function=lambda route: route.name)
-    for add_routes in (room_messages, messages, room_life, chat, invites, rooms, members, me, users, sessions, logins):
+    for add_routes in (
+        room_messages,
+        messages,
+        reactions,
+        room_life,
+        chat,
+        pins,
+        invites,
+        rooms,
+        members,
+        me,
+        users,
+        sessions,
+        logins,
+    ):
         add_routes(api, door)
     return api

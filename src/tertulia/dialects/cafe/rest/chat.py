@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 
 from tertulia.dialects.cafe import models
 from tertulia.dialects.cafe.guide import Guide, guide
-from tertulia.dialects.cafe.rest.messages import sent
+from tertulia.dialects.cafe.rest.messages import send
 from tertulia.domain import commands as c
 from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Actor, Message, Page
@@ -31,13 +31,12 @@ def chat(api: APIRouter, door: Door) -> None:
         "/chat",
         tags=CHAT,
         status_code=201,
-        response_model=models.ChatMessage,
         dependencies=JSON_BODY,
         **problems(401, 403, 404, 409),
     )
-    async def chat_message(body: models.NewChatMessage, actor: Who) -> Message:
+    async def chat_message(body: models.NewChatMessage, actor: Who) -> models.SentChatMessage:
         command = c.SendMessage(room_id=RoomId(body.room_id), content=body.message, nonce=body.nonce)
-        return sent(command, await door.execute(command, actor), actor)
+        return await send(door, command, actor, models.SentChatMessage)
 
     @api.get("/chat/websocket-info", tags=CHAT, **problems())
     async def websocket_info(request: Request) -> Guide:

@@ -1,23 +1,37 @@
 """Messages: a room's, and each by its id."""
 
 from enum import Enum
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Depends
 
 from tertulia.dialects.cafe import models
 from tertulia.domain import commands as c
+from tertulia.domain.errors import TertuliaError
 from tertulia.domain.ids import MessageId, RoomId
-from tertulia.domain.models import Actor, Message, Page
+from tertulia.domain.models import Actor, Message, Page, Version
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit
 from tertulia.rest.requests import JSON_BODY, NO_CONTENT
 
 MESSAGES: list[str | Enum] = ["messages"]
+Sent = TypeVar("Sent", models.SentMessage, models.SentChatMessage)
 
 
-def sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:
-    """The message as it was at its sending, which is what a nonce that is used again gives, too."""
+async def send(door: Door, command: c.SendMessage, actor: Actor, shape: type[Sent]) -> Sent:
+    """Say it, and give the message as it is now. If that cannot be read any more, it was said all the same, and this is
+    what is known of it."""
+    result = await door.execute(command, actor)
+    try:
+        message = await door.execute(c.GetMessage(message_id=result.message_id), actor)
+    except TertuliaError:
+        message = _as_sent(command, result, actor)
+    answer = shape.model_validate(message)
+    answer.duplicate = result.duplicate
+    return answer
+
+
+def _as_sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:
     return Message(
         id=result.message_id,
         room_id=command.room_id,
@@ -25,6 +39,7 @@ def sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:
         user_id=actor.user_id,
         username=actor.username,
         content=command.content,
+        kind=command.kind,
         reply_to=command.reply_to,
         created_at=result.created_at,
     )
@@ -50,13 +65,12 @@ def room_messages(api: APIRouter, door: Door) -> None:
         "/rooms/{room_id}/messages",
         tags=MESSAGES,
         status_code=201,
-        response_model=models.Message,
         dependencies=JSON_BODY,
         **problems(401, 403, 404, 409),
     )
-    async def send_message(room_id: Id, body: models.NewMessage, actor: Who) -> Message:
+    async def send_message(room_id: Id, body: models.NewMessage, actor: Who) -> models.SentMessage:
         command = c.SendMessage(room_id=RoomId(room_id), **body.given())
-        return sent(command, await door.execute(command, actor), actor)
+        return await send(door, command, actor, models.SentMessage)
 
 
 def messages(api: APIRouter, door: Door) -> None:
@@ -82,3 +96,13 @@ def messages(api: APIRouter, door: Door) -> None:
     async def delete_message(message_id: Id, actor: Who) -> None:
         """The author does, or a moderator. The text is gone for good."""
         await door.execute(c.DeleteMessage(message_id=MessageId(message_id)), actor)
+
+    @api.get(
+        "/messages/{message_id}/versions",
+        tags=MESSAGES,
+        response_model=models.Page[models.Version],
+        **problems(401, 403, 404),
+    )
+    async def list_versions(message_id: Id, actor: Who) -> Page[Version]:
+        """All that a message has said, the oldest first. For its author, and for moderators and up."""
+        return Page(await door.execute(c.ListVersions(message_id=MessageId(message_id)), actor))

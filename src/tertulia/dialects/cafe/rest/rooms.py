@@ -9,7 +9,7 @@ from tertulia.dialects.cafe import models
 from tertulia.dialects.cafe.answers import EventsPage
 from tertulia.dialects.cafe.socket import log_item
 from tertulia.domain import commands as c
-from tertulia.domain.ids import RoomId, Seq
+from tertulia.domain.ids import RoomId, Seq, UserId
 from tertulia.domain.models import Actor, Membership, Page, Room
 from tertulia.protocol.codec import JSON
 from tertulia.protocol.door import Door, problems
@@ -31,12 +31,23 @@ def rooms(api: APIRouter, door: Door) -> None:
         return await door.execute(c.ListRooms(q=q, mine=mine, cursor=at, limit=limit), actor)
 
     @api.post(
-        "/rooms", tags=ROOMS, status_code=201, response_model=models.Room, dependencies=JSON_BODY, **problems(401, 403)
+        "/rooms",
+        tags=ROOMS,
+        status_code=201,
+        response_model=models.Room,
+        dependencies=JSON_BODY,
+        **problems(401, 403, 404),
     )
     async def create_room(body: models.NewRoom, actor: Who) -> Room:
         """One owns what one makes."""
-        space = None if body.space is None else c.NewSpace(**body.space.given())
-        return await door.execute(c.CreateRoom(**body.given() | {"space": space}), actor)
+        return await door.execute(_making(body), actor)
+
+    @api.post(
+        "/rooms/direct", tags=ROOMS, response_model=models.Room, dependencies=JSON_BODY, **problems(401, 403, 404)
+    )
+    async def open_direct(body: models.NewDirect, actor: Who) -> Room:
+        """The one direct room of oneself and another: the same each time."""
+        return await door.execute(c.OpenDirect(user_id=UserId(body.user_id)), actor)
 
     @api.get("/rooms/{room_id}", tags=ROOMS, response_model=models.Room, **problems(401, 404))
     async def get_room(room_id: Id, actor: Who) -> Room:
@@ -53,6 +64,19 @@ def rooms(api: APIRouter, door: Door) -> None:
     async def delete_room(room_id: Id, actor: Who) -> None:
         """For owners and admins."""
         await door.execute(c.ArchiveRoom(room_id=RoomId(room_id)), actor)
+
+
+def _making(body: models.NewRoom) -> c.CreateGroup | c.CreateRoom:
+    if body.kind == "group":
+        return c.CreateGroup(
+            name=body.name, description=body.description, member_ids=[UserId(one) for one in body.member_ids]
+        )
+    return c.CreateRoom(
+        name=body.name,
+        description=body.description,
+        is_private=body.is_private,
+        space=None if body.space is None else c.NewSpace(**body.space.given()),
+    )
 
 
 def room_life(api: APIRouter, door: Door) -> None:
