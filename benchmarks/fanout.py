@@ -40,6 +40,7 @@ PACES = (50, 500)
 STALL_SUBSCRIBERS, STALL_TEXT, STALL_PACE = 200, 3700, 300
 PATIENCES = (30, 2)  # the default; and one that is over before they read again
 WINDOWS = {1: 1, 16: 4}  # messages in flight: publishers
+FIVE = tuple(product.SPEAKS)
 # The event that the yardsticks pass on is the product's, field by field, so that frames are of one size.
 EVENT = (
     '{"event":"message_received","data":{"room_id":1,"seq":1,"message_id":%i,"user_id":1,"username":"person0001",'
@@ -130,6 +131,10 @@ def run(plan: Plan) -> tuple[str, list[Figure]]:
                 _saturate(plan, variant, folder, results)
                 _pace(plan, variant, folder, results, is_first=turn == 0)
                 _idle(plan, variant, folder, results)
+        for turn in range(plan.rounds):
+            say(f"fanout: round {turn + 1} of {plan.rounds}, five dialects")
+            for dialects in (FIVE, *((dialect,) for dialect in FIVE)):
+                _mix(plan, prepared, folder, results, dialects)
         say("fanout: readers who stop reading")
         for turn in range(plan.rounds):
             for patience in PATIENCES[: 1 if turn else None]:
@@ -155,6 +160,28 @@ def _saturate(plan: Plan, variant: Variant, folder: Path, results: Results) -> N
                 results.add(*key, "rate", value=result["deliveries"] / result["load_seconds"])
                 _add_latency(results, key, result)
                 results.add(variant.name, "bytes", value=result["delivery_bytes"])
+
+
+def _mix(plan: Plan, prepared: product.Prepared, folder: Path, results: Results, dialects: tuple[str, ...]) -> None:
+    """1,000 subscribers that speak these dialects by turns; the publishers speak cafe."""
+    with product.serve(prepared, folder) as server:
+        for in_flight, publishers in WINDOWS.items():
+            options = {
+                "paths": prepared.paths(folder, dialects),
+                "publisher-paths": prepared.paths(folder),
+                "message": product.SEND,
+                "text-size": TEXT,
+                "subscribers": 1000,
+                "publishers": publishers,
+                "in-flight": in_flight,
+                "seconds": plan.seconds,
+                "settle": 0.5,
+            }
+            result = measure(server, options)
+            key = ("mix", dialects, in_flight)
+            results.add(*key, "us", value=cpu_us(result, "deliveries"))
+            results.add(*key, "bytes", value=result["delivery_bytes"])
+            _add_latency(results, key, result)
 
 
 def _pace(plan: Plan, variant: Variant, folder: Path, results: Results, *, is_first: bool) -> None:
@@ -237,6 +264,8 @@ def _report(names: list[str], left_out: list[str], results: Results) -> tuple[st
         else:
             parts.append(f"**{in_flight} messages in flight**, from {publishers} publishers: saturated.")
         parts.append(_saturated_table(names, in_flight, results))
+    parts.append("**Five dialects** in one room: 1,000 subscribers, from the same publishers.")
+    parts.append(_mixed_table(results))
     parts.append("**Paced**, 1,000 subscribers, 4 publishers. Latency counts from the scheduled time.")
     parts.append(_paced_table(names, results))
     parts.append(
@@ -281,6 +310,25 @@ def _saturated_table(names: list[str], in_flight: int, results: Results) -> str:
         "tutorial / this",
     ]
     return table(columns, rows)
+
+
+def _mixed_table(results: Results) -> str:
+    rows = []
+    for in_flight in WINDOWS:
+        cafe = results.median("mix", ("cafe",), in_flight, "us")
+        for dialects in (FIVE, *((dialect,) for dialect in FIVE)):
+            key = ("mix", dialects, in_flight)
+            rows.append(
+                [
+                    f"{in_flight}",
+                    "all five, 200 each" if dialects == FIVE else dialects[0],
+                    f"{results.median(*key, 'bytes'):.0f}",
+                    results.get(*key, "us").spread(2),
+                    number(results.median(*key, "us") / cafe),
+                    f"{number(results.median(*key, 'p50'))} / {number(results.median(*key, 'p99'))}",
+                ]
+            )
+    return table(["in flight", "dialect", "bytes a frame", "CPU us/delivery", "of cafe's", "p50 / p99 ms"], rows)
 
 
 def _paced_table(names: list[str], results: Results) -> str:
@@ -347,12 +395,15 @@ def _figures(results: Results) -> list[Figure]:
     wrong = sum(
         results.median("stall", patience, what) for patience in PATIENCES for what in ("wrong", "stalled_incomplete")
     )
+    mixed = [results.median("mix", FIVE, n, "us") / results.median("mix", ("cafe",), n, "us") for n in WINDOWS]
     before, after = (results.median("stall", PATIENCES[0], when) for when in ("before", "after"))
     return [
         Figure("CPU per delivery to 1,000, one at a time, of the tutorial's", 0.65, one),
         Figure(
             "CPU per delivery to 1,000, 16 in flight, of the tutorial's", 1 / 15, sixteen, note=f"1/{1 / sixteen:.1f}"
         ),
+        Figure("CPU per delivery over five dialects, of one dialect's, one at a time", 1.15, mixed[0]),
+        Figure("CPU per delivery over five dialects, of one dialect's, 16 in flight", 1.15, mixed[1]),
         Figure("p99 at 500 messages/s to 1,000 sockets", 50, results.median("product", "pace", 500, "p99"), "ms"),
         Figure(
             "memory of an idle socket, authenticated and joined", 10, results.median("product", "idle", "kib"), "KiB"

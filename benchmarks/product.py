@@ -34,6 +34,15 @@ SEND = '{"event":"send_message","data":{"room_id":1,"message":"%t"}}'
 SEND_AND_ACK = '{"event":"send_message","id":%i,"data":{"room_id":1,"message":"%t","nonce":"%r-%i"}}'
 DELIVERY = '"message_received"'
 
+SPEAKS = {
+    "cafe": ("/api/v1/ws", JOIN, JOINED),
+    "simple": ("/api/v1/ws/1", "", '"messages_history"'),
+    "rooms": ("/ws/room/1", "", '"message_history"'),
+    "conversations": ("/api/chat/ws/conv-1", "", '"system"'),
+    "direct": ("/ws/{user_id}", '{"type":"ping"}', '"pong"'),
+}
+"""A socket in room 1: its path, what it says first, and what tells that it is in."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -42,11 +51,16 @@ class Prepared:
     data: Path
     database_url: str | None
     tokens: Sequence[str]
+    """Of the users 1, 2, 3, …"""
 
-    def paths(self, folder: Path) -> Path:
-        """A file of socket paths, one for each user."""
-        file = folder / "paths"
-        file.write_text("".join(f"/api/v1/ws?token={token}\n" for token in self.tokens))
+    def paths(self, folder: Path, dialects: Sequence[str] = ("cafe",)) -> Path:
+        """A file of socket paths, one for each user, in these dialects by turns."""
+        file = folder / f"paths-{'-'.join(dialects)}"
+        lines = []
+        for number, token in enumerate(self.tokens):
+            path, first, ready = SPEAKS[dialects[number % len(dialects)]]
+            lines.append(f"{path.format(user_id=number + 1)}?token={token}\t{first}\t{ready}\n")
+        file.write_text("".join(lines))
         return file
 
 

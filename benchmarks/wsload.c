@@ -46,7 +46,7 @@ struct lines { char **items; int count; };
 
 struct role_options {
     int count;
-    struct lines paths;               /* given out in turn */
+    struct lines paths;               /* given out in turn; a line may go on, after tabs, with a first frame and a ready of its own */
     const char *first[MAX_FRAMES];    /* frames to send after the handshake */
     int firsts;
     const char *ready;                /* a frame whose head holds this says that the client is in; NULL: the handshake does */
@@ -153,6 +153,7 @@ struct client {
     enum state state;
     bool publishes, stalls, paused;
     struct role_options *role;
+    const char *first, *ready;   /* of its path's own, else the role's */
     uint64_t seq, received;      /* of messages */
     char *rest, *out;            /* the beginning of a frame; what the kernel did not take */
     size_t rest_size, rest_room, out_size;
@@ -292,7 +293,11 @@ static void client_connected(struct client *c)
     socklen_t size = sizeof error;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error) die("client %d: %s", c->number, strerror(error));
-    const char *path = c->role->paths.items[c->number % c->role->paths.count];
+    char *path = strdup(c->role->paths.items[c->number % c->role->paths.count]), *rest = path;
+    if (!path) die("out of memory");
+    strsep(&rest, "\t");
+    c->first = rest ? strsep(&rest, "\t") : NULL;
+    c->ready = rest ? rest : c->role->ready;
     int n = snprintf(request, sizeof request,
         "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n", path, ask.port);
@@ -300,7 +305,7 @@ static void client_connected(struct client *c)
     n += snprintf(request + n, sizeof request - (size_t)n, "\r\n");
     c->state = UPGRADING;
     watch(c, EPOLL_CTL_MOD);
-    client_send(c, request, (size_t)n);
+    client_send(c, request, (size_t)n);   /* path stays: first and ready are parts of it */
 }
 
 /* Returns how much of *data* the response took, 0 while it is incomplete. */
@@ -312,8 +317,9 @@ static size_t take_response(struct client *c, const char *data, size_t size)
     c->state = ENTERING;
     bool back = c->seq && c->stalls && ask.rejoin;
     if (back) send_template(c, ask.rejoin, 0);
+    else if (c->first) { if (*c->first) send_template(c, c->first, c->number); }
     else for (int i = 0; i < c->role->firsts; i++) send_template(c, c->role->first[i], c->number);
-    if (!c->role->ready) client_ready(c);
+    if (!c->ready) client_ready(c);
     return (size_t)(end - data) + 4;
 }
 
@@ -433,7 +439,7 @@ static void on_text(struct client *c, const char *data, size_t size, int64_t now
     static struct needle delivery, ack = {"\"ack\"", 5, 0}, error = {"\"error\"", 7, 0};
     size_t head = size < HEAD ? size : HEAD;
     counted.frames++;
-    if (c->state == ENTERING && c->role->ready && memmem(data, head, c->role->ready, strlen(c->role->ready))) client_ready(c);
+    if (c->state == ENTERING && c->ready && memmem(data, head, c->ready, strlen(c->ready))) client_ready(c);
     if (!ask.delivery) { on_delivery(c, data, size, now); }
     else {
         delivery.text = ask.delivery;
