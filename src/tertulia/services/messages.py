@@ -1,5 +1,6 @@
 """Messages: what may be said, changing and taking back what was said, and reading it."""
 
+import re
 from hashlib import blake2b
 
 from tertulia.domain.commands import (
@@ -20,10 +21,16 @@ from tertulia.domain.models import Actor, Message, Page, Version
 from tertulia.domain.roles import RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_page, encode_text
-from tertulia.store import Post, Reader, Work, log_page
+from tertulia.services.mentions import find_mentions
+from tertulia.store import Post, Reader, Work, list_versions, log_page
 from tertulia.store import messages as stored
 
 LONGEST_NONCE = 64
+MOST_SKIPPED = 10_000
+MOST_VERSIONS = 1000
+TEXT, SYSTEM = "text", "system"
+"""Kinds of messages: what they are if nothing is said, and what the server's own are."""
+_KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 
 
 class Messages:
@@ -40,14 +47,17 @@ class Messages:
             if not 1 <= len(nonce) <= LONGEST_NONCE:
                 raise Invalid(f"nonce must have from 1 to {LONGEST_NONCE} characters", field="nonce")
             encode_text(nonce, "nonce")
+        kind = command.kind if command.kind == TEXT else _check_kind(command.kind)
         return Post(
             room_id=command.room_id,
             user_id=actor.user_id,
             username=actor.username,
             content=command.content,
+            kind=kind,
             reply_to=command.reply_to,
             nonce=nonce,
-            digest=None if nonce is None else _digest(said, command.reply_to),
+            digest=None if nonce is None else _digest(said, command.reply_to, kind),
+            mentions=find_mentions(command.content),
         )
 
     def edit_message(self, command: EditMessage, actor: Actor, work: Work) -> Edited:
@@ -60,11 +70,12 @@ class Messages:
             raise NoSuchMessage
         if standing.member is None:
             raise NotAMember
+        policy.need_unblocked(work, standing.room)
         if standing.member.muted_until is not None and standing.member.muted_until > work.now:
             raise Muted
         if message.content == command.content:
             return Edited(message=message, seq=stored.last_edit_seq(work, message))
-        seq = stored.edit_message(work, message, command.content, actor.user_id)
+        seq = stored.edit_message(work, message, command.content, find_mentions(command.content), actor)
         return Edited(message=self.get_message(GetMessage(message_id=message.id), actor, work), seq=seq)
 
     def delete_message(self, command: DeleteMessage, actor: Actor, work: Work) -> Seq:
@@ -73,7 +84,7 @@ class Messages:
             raise RoleTooLow("Only its author or a moderator deletes a message")
         if message.is_deleted:
             return stored.deletion_seq(work, message)
-        return stored.delete_message(work, message, actor.user_id)
+        return stored.delete_message(work, message, actor)
 
     def get_message(self, command: GetMessage, actor: Actor, reader: Reader) -> Message:
         message, _ = policy.see_message(reader, command.message_id, actor)
@@ -81,7 +92,8 @@ class Messages:
 
     def list_messages(self, command: ListMessages, actor: Actor, reader: Reader) -> Page[Message]:
         policy.read_room(reader, command.room_id, actor)
-        return stored.list_messages(reader, command.room_id, command.cursor, check_page(command.limit))
+        limit, skip = check_page(command.limit), _check_skip(command.skip)
+        return stored.list_messages(reader, command.room_id, command.cursor, limit, skip=skip)
 
     def list_events(self, command: ListEvents, actor: Actor, reader: Reader) -> LogPage:
         if command.after < 0:
@@ -90,10 +102,16 @@ class Messages:
         return log_page(reader, command.room_id, command.after, check_page(command.limit))
 
     def list_versions(self, command: ListVersions, actor: Actor, reader: Reader) -> list[Version]:
-        raise NotImplementedError
+        """At most the last `MOST_VERSIONS`."""
+        message, standing = policy.see_message(reader, command.message_id, actor)
+        if message.is_deleted:
+            raise NoSuchMessage
+        if message.user_id != actor.user_id and policy.rank(standing, actor) < RoomRole.MODERATOR.rank:
+            raise RoleTooLow("Only its author or a moderator sees what a message said before")
+        return list_versions(reader, message, MOST_VERSIONS)
 
     def list_recent(self, command: ListRecentMessages, actor: Actor, reader: Reader) -> list[Message]:
-        raise NotImplementedError
+        return stored.list_recent(reader, actor.user_id, _check_skip(command.skip), check_page(command.limit))
 
     def _checked(self, content: str) -> bytes:
         """As UTF-8."""
@@ -104,7 +122,20 @@ class Messages:
         return encode_text(content, "content")
 
 
-def _digest(said: bytes, reply_to: MessageId | None) -> int:
+def _check_kind(kind: str) -> str:
+    if kind == SYSTEM or not _KIND.fullmatch(kind):
+        raise Invalid("kind must be a word of lower-case letters, digits, - and _, and not system", field="kind")
+    return kind
+
+
+def _check_skip(skip: int) -> int:
+    if not 0 <= skip <= MOST_SKIPPED:
+        raise Invalid(f"skip must be from 0 to {MOST_SKIPPED}: use a cursor to go further back", field="skip")
+    return skip
+
+
+def _digest(said: bytes, reply_to: MessageId | None, kind: str) -> int:
     """Tells whether two requests under one nonce are the same."""
-    digest = blake2b(b"%d\0%s" % (reply_to or 0, said), digest_size=8).digest()
+    kinds = b"" if kind == TEXT else b"\0" + kind.encode()  # as it was when there was no other
+    digest = blake2b(b"%d\0%s%s" % (reply_to or 0, said, kinds), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

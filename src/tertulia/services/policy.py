@@ -5,13 +5,22 @@ members; a public one for everybody, but only members read it. Server admins rea
 of a private one they are what their membership says, save that they may archive it unseen.
 """
 
-from tertulia.domain.errors import Banned, Forbidden, NoSuchMessage, NoSuchRoom, NotAMember, RoleTooLow, TertuliaError
+from tertulia.domain.errors import (
+    Banned,
+    Blocked,
+    Forbidden,
+    NoSuchMessage,
+    NoSuchRoom,
+    NotAMember,
+    RoleTooLow,
+    TertuliaError,
+)
 from tertulia.domain.ids import MessageId, RoomId, UserId
 from tertulia.domain.models import Actor, Membership, Message, Room
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.store.members import Barrier, find_ban
 from tertulia.store.messages import find_message
-from tertulia.store.rooms import Standing, find_standing
+from tertulia.store.rooms import Standing, find_standing, is_blocked
 from tertulia.store.work import Reader, Work
 
 STRANGER = -1
@@ -65,6 +74,12 @@ def need_changing_members(room: Room) -> None:
     """Raises Forbidden for a direct room, whose two members are fixed."""
     if room.kind is RoomKind.DIRECT:
         raise Forbidden("A direct room has its two members, for ever")
+
+
+def need_unblocked(reader: Reader, room: Room) -> None:
+    """To say or change something in it. Raises Blocked for a direct room one of whose two has blocked the other."""
+    if room.kind is RoomKind.DIRECT and is_blocked(reader, room.id):
+        raise Blocked
 
 
 def need_entry(reader: Reader, room_id: RoomId, user_id: UserId, *, is_asked: bool) -> None:

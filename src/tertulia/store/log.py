@@ -1,16 +1,24 @@
-"""The rooms' logs, as they are read: heads, what comes after a position, and pages; and what a deletion blanks."""
+"""The rooms' logs, as they are read: heads, what comes after a position, and pages; and what a deletion blanks.
+
+Who reads a log is told of messages as they are now: an edited text, the quote of another message and the name of
+somebody who has deleted their account are put in when it is read. The rows keep what was.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import select, text, update
 
 from tertulia.domain.commands import LogPage
 from tertulia.domain.errors import NoSuchRoom
-from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent
-from tertulia.domain.ids import MessageId, RoomId, Seq
+from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent, RoomDeleted, RoomUpdated
+from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
+from tertulia.domain.models import Message, Version
+from tertulia.store.quotes import Now, look_up
 from tertulia.store.tables import room_log
+from tertulia.store.users import DELETED_NAME
 from tertulia.store.work import Reader, Work, decode_payload, encode_payload
 
 LogPart = tuple[list[DurableEvent], Seq]
@@ -47,6 +55,7 @@ def read_log(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -
     behind = [(room_id, after) for room_id, after in wanted if room_id in found and after < found[room_id][1]]
     for row in _rows_after(reader, behind, limit) if behind else ():
         found[row.room_id][0].append(_event(row))
+    _bring_up_to_date(reader, [events for events, _ in found.values() if events])
     return found
 
 
@@ -60,6 +69,21 @@ def log_page(reader: Reader, room_id: RoomId, after: Seq, limit: int) -> LogPage
     return LogPage(epoch=reader.epoch, items=items, seq=seq, head=max(head, seq if items else head))
 
 
+def list_versions(reader: Reader, message: Message, limit: int) -> list[Version]:
+    """What it said at first and after each edit, the oldest first; of more than *limit*, those that came last."""
+    edits = (room_log.c.message_id == message.id) & (room_log.c.type == text("'message_edited'"))
+    rows = reader.sql.execute(select(*_COLUMNS).where(edits).order_by(room_log.c.seq.desc()).limit(limit)).all()[::-1]
+    if len(rows) < limit:
+        sent = (room_log.c.room_id == message.room_id) & (room_log.c.seq == message.seq)
+        rows = [*reader.sql.execute(select(*_COLUMNS).where(sent)).all(), *rows]
+    return [_version(event) for event in map(_event, rows) if isinstance(event, MessageSent | MessageEdited)]
+
+
+def _version(event: MessageSent | MessageEdited) -> Version:
+    created_at = event.created_at if isinstance(event, MessageSent) else event.updated_at
+    return Version(content=event.content, user_id=event.user_id, seq=event.seq, created_at=created_at)
+
+
 def scrub(work: Work, message_id: MessageId, room_id: RoomId, seq: Seq) -> None:
     """Blanks what a message ever said in its room's log; the nonce stays, so that it can not be used again."""
     sent = (room_log.c.room_id == room_id) & (room_log.c.seq == seq) & (room_log.c.type == "message_sent")
@@ -68,9 +92,41 @@ def scrub(work: Work, message_id: MessageId, room_id: RoomId, seq: Seq) -> None:
         for row in work.sql.execute(select(*_COLUMNS).where(condition)).all():
             event = _event(row)
             if isinstance(event, MessageSent | MessageEdited) and event.message_id == message_id:
-                blank = encode_payload(msgspec.structs.replace(event, content=""))
+                blank = encode_payload(replace(event, content="", mentions=[], mentions_here=False))
                 place = (room_log.c.room_id == row.room_id) & (room_log.c.seq == row.seq)
                 work.sql.execute(update(room_log).where(place).values(payload=blank, digest=None))
+
+
+def _bring_up_to_date(reader: Reader, pages: Sequence[list[DurableEvent]]) -> None:
+    """In place: one look-up for all of them."""
+    quoted: set[MessageId] = set()
+    said: set[MessageId] = set()
+    people: set[UserId] = set()
+    for event in (event for events in pages for event in events):
+        if isinstance(event, RoomUpdated | RoomDeleted):
+            continue
+        people.add(event.user_id)
+        if isinstance(event, MessageSent | MessageEdited) and event.content:
+            said.add(event.message_id)
+        if isinstance(event, MessageSent) and event.reply_to is not None:
+            quoted.add(event.reply_to)
+    now = look_up(reader, quoted=quoted, said=said, people=people)
+    if now.quotes or now.edited or now.gone:
+        for events in pages:
+            events[:] = [_as_now(event, now) for event in events]
+
+
+def _as_now(event: DurableEvent, now: Now) -> DurableEvent:
+    if isinstance(event, RoomUpdated | RoomDeleted):
+        return event
+    if event.user_id in now.gone:
+        event = replace(event, username=DELETED_NAME)
+    if isinstance(event, MessageSent | MessageEdited) and (edited := now.edited.get(event.message_id)):
+        called = edited.called
+        event = replace(event, content=edited.content, mentions=called.user_ids, mentions_here=called.here)
+    if isinstance(event, MessageSent) and event.reply_to is not None:
+        event = replace(event, quote=now.quotes.get(event.reply_to))
+    return event
 
 
 def _event(row: Any) -> DurableEvent:

@@ -1,57 +1,123 @@
 """Messages as they are now, and their pages: read from the unique index (room_id, seq), and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, func, literal_column, select, update
+import msgspec
+from sqlalchemy import Row, delete, func, literal_column, select, update
 
 from tertulia.domain.errors import Invalid
 from tertulia.domain.events import MessageDeleted, MessageEdited
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
-from tertulia.domain.models import Message, Page
+from tertulia.domain.models import Actor, Message, Page, Quote, Reaction
 from tertulia.store.log import scrub
-from tertulia.store.tables import messages, room_log, users
-from tertulia.store.work import Reader, Work
+from tertulia.store.mentions import NOBODY, Called, called, find_called, replace_rows
+from tertulia.store.quotes import look_up
+from tertulia.store.tables import memberships, messages, pins, reactions, room_log, rooms, users
+from tertulia.store.work import Mentions, Reader, Work
 
 
 def find_message(reader: Reader, message_id: MessageId) -> Message | None:
+    return next(iter(find_messages(reader, [message_id])), None)
+
+
+def find_messages(reader: Reader, message_ids: Sequence[MessageId]) -> list[Message]:
+    """Those that there are, the newest first; deleted ones too."""
     named = select(messages, users.c.username).join(users, users.c.id == messages.c.user_id)
-    row = reader.sql.execute(named.where(messages.c.id == message_id)).one_or_none()
-    return None if row is None else _message(row)
+    found = named.where(messages.c.id.in_(message_ids)).order_by(messages.c.id.desc())
+    return _messages(reader, reader.sql.execute(found).all())
 
 
-def list_messages(reader: Reader, room_id: RoomId, cursor: MessageId | None, limit: int) -> Page[Message]:
-    """Newest first, and what is older than *cursor*. Raises Invalid if that is no message of the room."""
+def list_messages(
+    reader: Reader, room_id: RoomId, cursor: MessageId | None, limit: int, *, skip: int = 0
+) -> Page[Message]:
+    """Newest first, and what is older than *cursor*, the first *skip* left out. Raises Invalid if the cursor is no
+    message of the room."""
     # The cursor's seq is looked up first: with a value in its place the planner sees a range of the index,
     # with a sub-select it guesses.
     before = None if cursor is None else _seq_of(reader, room_id, cursor)
-    found = _newest(reader, room_id, None if before is None else Seq(before - 1), limit + 1)
-    return _page(found, limit)
+    found = _newest(reader, room_id, None if before is None else Seq(before - 1), limit + 1, skip)
+    return _page(reader, found, limit)
 
 
 def newest_messages(reader: Reader, room_id: RoomId, head: Seq, limit: int) -> Page[Message]:
     """The newest up to *head*, oldest first: what was sent since *head* was read is not among them."""
-    page = _page(_newest(reader, room_id, head, limit + 1), limit)
+    page = _page(reader, _newest(reader, room_id, head, limit + 1), limit)
     return Page(page.items[::-1], page.next_cursor)
 
 
-def edit_message(work: Work, message: Message, content: str, by: UserId) -> Seq:
-    """Expects the room to be locked. Gives the edit's `seq`."""
-    work.sql.execute(
-        update(messages).where(messages.c.id == message.id).values(content=content, is_edited=True, updated_at=work.now)
+def list_recent(reader: Reader, user_id: UserId, skip: int, limit: int) -> list[Message]:
+    """Of all rooms of *user_id*, newest first. Each room is read only as far as it contributes."""
+    newest = (
+        select(messages.c.id)
+        .where(messages.c.room_id == memberships.c.room_id)
+        .order_by(messages.c.seq.desc())
+        .limit(1)
+        .correlate(memberships)
+        .scalar_subquery()
     )
-    edited = MessageEdited(user_id=by, content=content, updated_at=work.now)
+    mine = (
+        select(memberships.c.room_id, newest.label("newest"))
+        .join(rooms, rooms.c.id == memberships.c.room_id)
+        .where(memberships.c.user_id == user_id, rooms.c.archived_at.is_(None))
+    )
+    walks = [_walk(reader, row.room_id, row.newest) for row in reader.sql.execute(mine).all() if row.newest is not None]
+    return find_messages(reader, list(islice(merge(*walks, reverse=True), skip, skip + limit)))
+
+
+def _walk(reader: Reader, room_id: RoomId, newest: MessageId) -> Iterator[MessageId]:
+    """The ids of a room's messages from *newest* down, read piece by piece, each larger than the one before."""
+    yield newest
+    of_room = select(messages.c.id, messages.c.seq).where(messages.c.room_id == room_id).order_by(messages.c.seq.desc())
+    older, size = of_room, 4
+    while True:
+        rows = reader.sql.execute(older.limit(size)).all()
+        yield from (row.id for row in rows if row.id < newest)
+        if len(rows) < size:
+            return
+        older, size = of_room.where(messages.c.seq < rows[-1].seq), min(4 * size, 1024)
+
+
+def edit_message(work: Work, message: Message, content: str, mentions: Mentions | None, by: Actor) -> Seq:
+    """Expects the room to be locked. Gives the edit's `seq`."""
+    now_called = find_called(work, message.room_id, mentions)
+    replace_rows(work, message.room_id, message.seq, message.user_id, _called(message), now_called)
+    work.sql.execute(
+        update(messages)
+        .where(messages.c.id == message.id)
+        .values(content=content, mentions=now_called.column, is_edited=True, updated_at=work.now)
+    )
+    edited = MessageEdited(
+        user_id=by.user_id,
+        username=by.username,
+        content=content,
+        mentions=now_called.user_ids,
+        mentions_here=now_called.here,
+        updated_at=work.now,
+    )
     return work.append(edited, message.room_id, message_id=message.id).seq
 
 
-def delete_message(work: Work, message: Message, by: UserId) -> Seq:
-    """Expects the room to be locked. What the message said is gone from every table. Gives the deletion's `seq`."""
+def delete_message(work: Work, message: Message, by: Actor) -> Seq:
+    """Expects the room to be locked. What the message said is gone from every table, and so is what was put on it.
+    Gives the deletion's `seq`."""
     work.sql.execute(
-        update(messages).where(messages.c.id == message.id).values(content="", is_deleted=True, updated_at=work.now)
+        update(messages)
+        .where(messages.c.id == message.id)
+        .values(content="", mentions=None, reactions=None, is_deleted=True, updated_at=work.now)
     )
+    replace_rows(work, message.room_id, message.seq, message.user_id, _called(message), NOBODY)
+    work.sql.execute(delete(reactions).where(reactions.c.message_id == message.id))
+    work.sql.execute(delete(pins).where(pins.c.message_id == message.id))
     scrub(work, message.id, message.room_id, message.seq)
-    deleted = MessageDeleted(user_id=by, updated_at=work.now)
+    deleted = MessageDeleted(user_id=by.user_id, username=by.username, updated_at=work.now)
     return work.append(deleted, message.room_id, message_id=message.id).seq
+
+
+def _called(message: Message) -> Called:
+    return Called(message.mentions, message.mentions_here)
 
 
 def last_edit_seq(reader: Reader, message: Message) -> Seq:
@@ -79,9 +145,11 @@ def _seq_of(reader: Reader, room_id: RoomId, cursor: MessageId) -> Seq:
     return Seq(seq)
 
 
-def _newest(reader: Reader, room_id: RoomId, up_to: Seq | None, count: int) -> Sequence[Row[Any]]:
+def _newest(reader: Reader, room_id: RoomId, up_to: Seq | None, count: int, skip: int = 0) -> Sequence[Row[Any]]:
     # Cut off before names are joined: else a planner that believes a room small joins all of it, and sorts.
     newest = select(messages).where(messages.c.room_id == room_id).order_by(messages.c.seq.desc()).limit(count)
+    if skip:
+        newest = newest.offset(skip)
     if up_to is not None:
         newest = newest.where(messages.c.seq <= up_to)
     page = newest.subquery("page")
@@ -89,12 +157,20 @@ def _newest(reader: Reader, room_id: RoomId, up_to: Seq | None, count: int) -> S
     return reader.sql.execute(named.order_by(page.c.seq.desc())).all()
 
 
-def _page(rows: Sequence[Row[Any]], limit: int) -> Page[Message]:
-    items = [_message(row) for row in rows[:limit]]
+def _page(reader: Reader, rows: Sequence[Row[Any]], limit: int) -> Page[Message]:
+    items = _messages(reader, rows[:limit])
     return Page(items, items[-1].id if len(rows) > limit else None)
 
 
-def _message(row: Row[Any]) -> Message:
+def _messages(reader: Reader, rows: Sequence[Row[Any]]) -> list[Message]:
+    """With what they quote."""
+    quoted = {row.reply_to for row in rows if row.reply_to is not None}
+    quotes = look_up(reader, quoted=quoted).quotes if quoted else {}
+    return [_message(row, quotes.get(row.reply_to)) for row in rows]
+
+
+def _message(row: Row[Any], quote: Quote | None) -> Message:
+    mentioned = called(row.mentions)
     return Message(
         id=row.id,
         room_id=row.room_id,
@@ -104,6 +180,13 @@ def _message(row: Row[Any]) -> Message:
         content=row.content,
         kind=row.kind,
         reply_to=row.reply_to,
+        quote=quote,
+        mentions=mentioned.user_ids,
+        mentions_here=mentioned.here,
+        reactions=msgspec.convert(row.reactions, list[Reaction]) if row.reactions else [],
+        recipient_id=row.recipient_id,
+        delivered_at=row.delivered_at,
+        read_at=row.read_at,
         is_edited=row.is_edited,
         is_deleted=row.is_deleted,
         created_at=row.created_at,

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-import msgspec
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,10 +23,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tertulia.domain.clock import Clock
 from tertulia.domain.commands import SendResult
-from tertulia.domain.errors import Invalid, Muted, NonceConflict, NoSuchRoom, NotAMember, TertuliaError, Unavailable
+from tertulia.domain.errors import Unavailable
 from tertulia.domain.events import DurableEvent
 from tertulia.store.lane import BATCH_CAP, QUEUE_CAP, Job, Poison, Settled, failed, give_up, run_works, runs
 from tertulia.store.migrate import check_postgres, migrate_postgres
+from tertulia.store.post_batch import POST_BATCH, REFUSALS, arguments, completed, quoting
 from tertulia.store.urls import PostgresUrl
 from tertulia.store.work import Committed, LockFirst, Locks, Post, Reader, Work, count_writes, decode_payload, watch
 
@@ -52,15 +52,7 @@ READER_SETTINGS = {
     # them all and sort. What needs a bitmap, such as a search in a GIN index, sets it on for its own transaction.
     "enable_bitmapscan": "off",
 }
-_POST_BATCH = "SELECT * FROM post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _MARK = "INSERT INTO lanes VALUES ($1, '') ON CONFLICT (lane) DO UPDATE SET mark = lanes.mark RETURNING mark"
-_REFUSALS: dict[str, Callable[[], TertuliaError]] = {
-    "no_such_room": NoSuchRoom,
-    "not_a_member": NotAMember,
-    "muted": Muted,
-    "no_such_message": lambda: Invalid("There is no such message in this room", field="reply_to"),
-    "nonce_conflict": NonceConflict,
-}
 _PASSING = (
     OSError,  # TimeoutError too
     PoolTimeout,
@@ -76,8 +68,6 @@ _PASSING = (
     asyncpg.InvalidCachedStatementError,  # the schema was migrated under us
 )
 UNIQUE_TRIES = 3
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Down(Exception):
@@ -360,32 +350,23 @@ class PostgresEngine:
     ) -> tuple[list[Any], list[DurableEvent]]:
         """One call for a run of posts, which is at *start* in its batch."""
         posts: list[Post] = [doing for doing, _ in run]  # type: ignore[misc]
-        rows = await session.raw.fetch(
-            _POST_BATCH,
-            [post.room_id for post in posts],
-            [post.user_id for post in posts],
-            [post.content for post in posts],
-            [post.kind for post in posts],
-            [post.reply_to for post in posts],
-            attempt.nonces[start : start + len(posts)],
-            [post.digest for post in posts],
-            [_encode(post.sent(now)).decode() for post in posts],
-            now,
-        )
+        nonces = attempt.nonces[start : start + len(posts)]
+        rows = await session.raw.fetch(POST_BATCH, *arguments(posts, nonces, now))
         outcomes: list[Any] = []
         events: list[DurableEvent] = []
-        for post, (status, seq, message_id, created_at, payload) in zip(posts, rows, strict=True):
+        for post, (status, seq, message_id, created_at, payload, more) in zip(posts, rows, strict=True):
             if status == "new":
                 outcomes.append(SendResult(message_id, seq, now))
-                events.append(post.sent(now, post.room_id, seq, message_id))
+                event = post.sent(now, post.room_id, seq, message_id)
+                events.append(event if more is None else completed(event, more))
             elif status == "duplicate":
                 # From an earlier try of this batch, whose answer was lost: it is new to everybody.
                 is_ours = created_at != now and created_at in attempt.tried_at
                 outcomes.append(SendResult(message_id, seq, created_at, duplicate=not is_ours))
                 if is_ours:
-                    events.append(decode_payload(payload, post.room_id, seq, message_id))
+                    events.append(quoting(decode_payload(payload, post.room_id, seq, message_id), more))
             else:
-                outcomes.append(_REFUSALS[status]())
+                outcomes.append(REFUSALS[status]())
         return outcomes, events
 
     async def _roll_back(self) -> None:

@@ -2,6 +2,7 @@
 
 Each step of a statement lets go of the interpreter's lock, and on a busy server it takes milliseconds to get it back.
 So what has to be looked up comes as one row of JSON, and what has to be written goes in as rows of many at a time.
+What only some messages need (whom they mention, what they quote, whom they are for) costs the others nothing.
 """
 
 import sqlite3
@@ -12,12 +13,16 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tertulia.domain.clock import from_rfc3339, rfc3339
 from tertulia.domain.commands import SendResult
-from tertulia.domain.errors import Invalid, Muted, NonceConflict, NoSuchRoom, NotAMember, TertuliaError
-from tertulia.domain.events import DurableEvent
-from tertulia.domain.ids import MessageId, Seq
+from tertulia.domain.errors import Blocked, Invalid, Muted, NonceConflict, NoSuchRoom, NotAMember, TertuliaError
+from tertulia.domain.events import DurableEvent, MessageSent
+from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
+from tertulia.domain.models import Quote
+from tertulia.domain.quotes import quote
+from tertulia.store.mentions import NOBODY, Called
 from tertulia.store.work import Post
 
 Outcome = SendResult | TertuliaError
@@ -26,13 +31,18 @@ FirstUse = tuple[int | None, SendResult]
 """Of a nonce: the digest of what was sent under it (None: not known any more), and the result to repeat."""
 
 _ROOMS = """
-    SELECT json_group_array(json_array(id, last_seq, is_private)) FROM rooms
+    SELECT json_group_array(json_array(id, last_seq, is_private, is_blocked, direct_key)) FROM rooms
     WHERE id IN (SELECT value FROM json_each(?)) AND archived_at IS NULL"""
 _MEMBERS = """
     SELECT json_group_array(json_array(m.room_id, m.user_id, coalesce(m.muted_until, ''))) FROM json_each(?) j
     JOIN memberships m ON m.room_id = json_extract(j.value, '$[0]') AND m.user_id = json_extract(j.value, '$[1]')"""
 _REPLIES = """
-    SELECT json_group_array(json_array(room_id, id)) FROM messages WHERE id IN (SELECT value FROM json_each(?))"""
+    SELECT json_group_array(json_array(m.room_id, m.id, m.user_id, coalesce(u.username, ''), m.content, m.is_deleted))
+    FROM messages m LEFT JOIN users u ON u.id = m.user_id WHERE m.id IN (SELECT value FROM json_each(?))"""
+_CALLED = """
+    SELECT json_group_array(json_array(m.room_id, u.username_key, u.id)) FROM json_each(?) j
+    CROSS JOIN users u ON u.username_key = json_extract(j.value, '$[1]')
+    CROSS JOIN memberships m ON m.room_id = json_extract(j.value, '$[0]') AND m.user_id = u.id"""
 _NONCES = """
     SELECT json_group_array(json_array(l.room_id, l.user_id, l.nonce, l.digest, l.message_id, l.seq, l.created_at))
     FROM json_each(?) j JOIN room_log l ON l.room_id = json_extract(j.value, '$[0]')
@@ -47,13 +57,20 @@ _MESSAGES = (
     "(?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _VALUES = 8  # in a row of either
+_MESSAGES_IN_FULL = (
+    _MESSAGES[0].replace(")", ", mentions, recipient_id)"),
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+)
+_VALUES_IN_FULL = 10
+_MENTIONS = "INSERT INTO mentions (room_id, seq, user_id) VALUES (?, ?, ?)"
 _CHUNKS = (64, 16, 4, 1)  # rows at a time: few enough statements for all of them to stay prepared
 _HEADS = "UPDATE rooms SET last_seq = ? WHERE id = ?"
 
 _encode = msgspec.json.Encoder().encode
-_rooms_in = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
+_rooms_in = msgspec.json.Decoder(list[tuple[RoomId, int, int, int, str | None]]).decode
 _members_in = msgspec.json.Decoder(list[tuple[int, int, str]]).decode
-_replies_in = msgspec.json.Decoder(list[tuple[int, int]]).decode
+_replies_in = msgspec.json.Decoder(list[tuple[int, MessageId, UserId, str, str, int]]).decode
+_called_in = msgspec.json.Decoder(list[tuple[int, str, UserId]]).decode
 _nonces_in = msgspec.json.Decoder(list[tuple[int, int, str, int | None, int, int, str]]).decode
 
 
@@ -64,7 +81,9 @@ class Plan(Struct):
     log: list[Any] = []
     """Eight values a row, one row after another: nothing that the garbage collector has to look at."""
     messages: list[Any] = []
-    """Also eight."""
+    """Also eight, or ten *in full*."""
+    in_full: bool = False
+    mentions: list[tuple[int, int, UserId]] = []
     events: list[DurableEvent] = []
     heads: dict[int, int] = {}
     has_refused_a_nonce: bool = False
@@ -100,13 +119,41 @@ class Scene:
     def __init__(self, db: sqlite3.Connection, posts: Sequence[Post]) -> None:
         self._db = db
         pairs = {(post.room_id, post.user_id) for post in posts}
-        rooms = _rooms_in(self._one(_ROOMS, list({room_id for room_id, _ in pairs})))
-        self.heads = {room_id: last_seq for room_id, last_seq, _ in rooms}
-        self.private = {room_id for room_id, _, is_private in rooms if is_private}
+        self.heads: dict[int, int] = {}
+        """Of the rooms that can be written to."""
+        self.private: set[int] = set()
+        self.blocked: set[int] = set()
+        self.pairs: dict[int, int] = {}
+        """Of direct rooms: the sum of their members' ids."""
+        for room_id, last_seq, is_private, is_blocked, key in _rooms_in(self._one(_ROOMS, list({r for r, _ in pairs}))):
+            if is_private:
+                self.private.add(room_id)
+            if key is not None:
+                self.pairs[room_id] = sum(map(int, key.split(":")))
+            if is_blocked:
+                self.blocked.add(room_id)
+            else:
+                self.heads[room_id] = last_seq
         self.muted = {(room_id, user_id): until for room_id, user_id, until in _members_in(self._one(_MEMBERS, pairs))}
         replies = {post.reply_to for post in posts if post.reply_to is not None}
-        self.messages = set(_replies_in(self._one(_REPLIES, replies))) if replies else set()
+        self.quotes = self._quotes(replies) if replies else {}
+        calling = [post for post in posts if post.mentions is not None]
+        self.members = self._members(calling) if calling else {}
+        self.is_plain = not (replies or calling or self.pairs)
         self.next_id: int = (db.execute("SELECT max(id) FROM messages").fetchone()[0] or 0) + 1
+
+    def _quotes(self, replies: set[MessageId]) -> dict[tuple[int, MessageId], Quote]:
+        return {
+            (room_id, message_id): quote(message_id, user_id, username, content, is_deleted=bool(is_deleted))
+            for room_id, message_id, user_id, username, content, is_deleted in _replies_in(self._one(_REPLIES, replies))
+        }
+
+    def _members(self, calling: Sequence[Post]) -> dict[tuple[int, str], UserId]:
+        """By room and name, those whom the posts name."""
+        names = {(post.room_id, name) for post in calling if post.mentions for name in post.mentions.names}
+        if not names:
+            return {}
+        return {(room_id, name): user_id for room_id, name, user_id in _called_in(self._one(_CALLED, names))}
 
     def nonces(self, posts: Sequence[Post]) -> dict[Nonce, FirstUse]:
         """Those of *posts* that are in the log already."""
@@ -119,7 +166,7 @@ class Scene:
     def judge(self, posts: Sequence[Post], now: datetime, known: dict[Nonce, FirstUse]) -> Plan:
         stamp = rfc3339(now)
         heads, muted, next_id = self.heads.copy(), self.muted, self.next_id
-        plan = Plan(heads=heads)
+        plan = Plan(heads=heads, in_full=not self.is_plain)
         outcomes, log, messages, events = plan.outcomes, plan.log, plan.messages, plan.events
         for post in posts:
             room_id, user_id, nonce = post.room_id, post.user_id, post.nonce
@@ -130,28 +177,58 @@ class Scene:
             if (
                 room_id not in heads
                 or muted.get((room_id, user_id), "~") > stamp
-                or (post.reply_to is not None and (room_id, post.reply_to) not in self.messages)
+                or (post.reply_to is not None and (room_id, post.reply_to) not in self.quotes)
             ):
                 outcomes.append(self._refusal(post, stamp))
                 plan.has_refused_a_nonce |= nonce is not None
                 continue
             seq = heads[room_id] = heads[room_id] + 1
-            payload = _encode(post.sent(now)).decode()
-            log += (room_id, seq, user_id, next_id, nonce, post.digest, payload, stamp)
+            sent, event = post.sent(now), post.sent(now, room_id, seq, next_id)
             messages += (next_id, room_id, seq, user_id, post.content, post.kind, post.reply_to, stamp)
-            events.append(post.sent(now, room_id, seq, next_id))
+            if plan.in_full:
+                sent, event = self._complete(post, sent, event, plan)
+            log += (room_id, seq, user_id, next_id, nonce, post.digest, _encode(sent).decode(), stamp)
+            events.append(event)
             outcomes.append(SendResult(next_id, seq, now))  # type: ignore[arg-type]
             if nonce is not None:
                 known[room_id, user_id, nonce] = post.digest, SendResult(next_id, seq, now, True)  # type: ignore[arg-type]
             next_id += 1
         return plan
 
+    def _complete(
+        self, post: Post, sent: MessageSent, event: MessageSent, plan: Plan
+    ) -> tuple[MessageSent, MessageSent]:
+        """What is logged and what is told, with all that belongs to them; the rest of the message's row, and the rows
+        of whom it mentions, go into *plan*."""
+        called = self._called(post)
+        pair = self.pairs.get(post.room_id)
+        recipient_id = None if pair is None else UserId(pair - post.user_id)
+        column = called.column
+        plan.messages += (column and _encode(column).decode(), recipient_id)
+        if column is not None or pair is not None:
+            more = {"mentions": called.user_ids, "mentions_here": called.here, "recipient_id": recipient_id}
+            sent, event = replace(sent, **more), replace(event, **more)
+            plan.mentions += [(post.room_id, event.seq, user_id) for user_id in called.rows(post.user_id)]
+        if post.reply_to is not None:
+            event = replace(event, quote=self.quotes[post.room_id, post.reply_to])
+        return sent, event
+
+    def _called(self, post: Post) -> Called:
+        wanted = post.mentions
+        if wanted is None:
+            return NOBODY
+        found = (self.members.get((post.room_id, name)) for name in wanted.names)
+        return Called([user_id for user_id in found if user_id is not None], wanted.here)
+
     def _refusal(self, post: Post, stamp: str) -> TertuliaError:
         muted_until = self.muted.get((post.room_id, post.user_id))
-        if post.room_id not in self.heads or (muted_until is None and post.room_id in self.private):
+        is_there = post.room_id in self.heads or post.room_id in self.blocked
+        if not is_there or (muted_until is None and post.room_id in self.private):
             return NoSuchRoom()
         if muted_until is None:
             return NotAMember()
+        if post.room_id in self.blocked:
+            return Blocked()
         if muted_until > stamp:
             return Muted()
         return Invalid("There is no such message in this room", field="reply_to")
@@ -170,15 +247,20 @@ def _repeated(first: FirstUse, digest: int | None) -> Outcome:
 def _write(db: sqlite3.Connection, plan: Plan) -> None:
     if not plan.log:
         return
-    _insert(db, _LOG, plan.log)
-    _insert(db, _MESSAGES, plan.messages)
+    _insert(db, _LOG, plan.log, _VALUES)
+    if plan.in_full:
+        _insert(db, _MESSAGES_IN_FULL, plan.messages, _VALUES_IN_FULL)
+    else:
+        _insert(db, _MESSAGES, plan.messages, _VALUES)
+    if plan.mentions:
+        db.executemany(_MENTIONS, plan.mentions)
     changed = set(plan.log[::_VALUES])
     db.executemany(_HEADS, [(plan.heads[room_id], room_id) for room_id in changed])
 
 
-def _insert(db: sqlite3.Connection, statement: tuple[str, str], values: list[Any]) -> None:
-    for start, size in _chunks(len(values) // _VALUES):
-        db.execute(_prepared(statement, size), values[start * _VALUES : (start + size) * _VALUES])
+def _insert(db: sqlite3.Connection, statement: tuple[str, str], values: list[Any], width: int) -> None:
+    for start, size in _chunks(len(values) // width):
+        db.execute(_prepared(statement, size), values[start * width : (start + size) * width])
 
 
 def _chunks(count: int) -> Iterator[tuple[int, int]]:

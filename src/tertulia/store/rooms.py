@@ -92,6 +92,11 @@ def find_standing(reader: Reader, room_id: RoomId, user_id: UserId) -> Standing 
     return Standing(_room(row), member)
 
 
+def is_blocked(reader: Reader, room_id: RoomId) -> bool:
+    """A direct room one of whose two has blocked the other."""
+    return bool(reader.sql.execute(select(rooms.c.is_blocked).where(rooms.c.id == room_id)).scalar())
+
+
 class Own(Struct, frozen=True):
     """What of a room is one member's own. *head*: where the log ended when this was read."""
 

@@ -23,6 +23,13 @@ DurableT = TypeVar("DurableT", bound=Durable)
 PostDone = Callable[[SendResult | TertuliaError], None]
 
 
+class Mentions(Struct, frozen=True):
+    """Whom a text names: folded usernames, in order, each once; and whether it calls all who are *here*."""
+
+    names: tuple[str, ...] = ()
+    here: bool = False
+
+
 class Post(Struct, frozen=True):
     """A message to be sent: the hot command. *digest*: of the request, signed 64 bits, compared when the nonce is known."""
 
@@ -34,9 +41,10 @@ class Post(Struct, frozen=True):
     reply_to: MessageId | None = None
     nonce: str | None = None
     digest: int | None = None
+    mentions: Mentions | None = None
 
     def sent(self, now: datetime, room_id: int = 0, seq: int = 0, message_id: int = 0) -> MessageSent:
-        """The event that it becomes. Without a place it is what the log stores."""
+        """The event that it becomes, but for what the store finds out. Without a place it is what the log stores."""
         return MessageSent(
             room_id=RoomId(room_id),
             seq=Seq(seq),
