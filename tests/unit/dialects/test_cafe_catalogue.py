@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -83,6 +84,40 @@ def test_the_error_of_the_example_is_one_that_there_is():
     codes = {error.code: error for error in errors.every_error()}
     told = examples.ANSWERS["error"].data
     assert told["message"] == codes[told["code"]].text
+
+
+def documented(page):
+    """The frames in the JSON examples of a page of the documentation."""
+    text = (Path(__file__).parents[3] / "docs/dialects" / page).read_text(encoding="utf-8")
+    for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL):
+        rest = block.strip()
+        while rest.startswith(('{"event"', '{"type": "m', '{"type": "e')):
+            frame, end = json.JSONDecoder().raw_decode(rest)
+            rest = rest[end:].strip()
+            yield frame
+
+
+def test_the_examples_in_the_documentation_are_true():
+    simple = SimpleDialect().catalogue()
+    for page, frames in (("cafe.md", EVERY), ("simple.md", [*simple.receives, *simple.sends])):
+        told = list(documented(page))
+        assert told
+        for frame in told:
+            kinds = [one.payload for one in frames if said_by(one.example) == said_by(frame)]
+            assert any(fits(frame, kind) for kind in kinds), frame
+
+
+def said_by(frame):
+    return frame.get("event", frame.get("type"))
+
+
+def fits(frame, kind):
+    """Whether it is of that type, and has no field besides."""
+    try:
+        again = msgspec.to_builtins(msgspec.convert(frame, kind))
+    except msgspec.ValidationError:
+        return False
+    return set(frame.get("data", frame)) <= set(again.get("data", again))
 
 
 def test_the_guide_has_the_same_examples_and_names_the_full_description():
