@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tertulia.domain.events import DurableEvent, Event, MessageDeleted, MessageEdited, MessageSent
-from tertulia.domain.ids import MessageId, Seq, UserId
+from tertulia.domain.ids import Seq, UserId
+from tertulia.domain.quotes import first_line
 from tertulia.fanout.counters import Counters
 from tertulia.protocol.dialect import Dialect
 
@@ -89,7 +90,7 @@ class Feed:
         """The last of the log, as far as is known."""
         self.due: float | None = None
         self.purged = 0
-        """Goes up whenever something was taken out of the ring that may be read no more."""
+        """Goes up whenever something that was in the ring, or in a page of the log, may be read no more as it was."""
         self._ring: list[Entry] = []
         self._weight = 0
         self._ahead: dict[Seq, Entry] = {}
@@ -199,8 +200,9 @@ class Feed:
         return self.top > start
 
     def _append(self, entry: Entry) -> None:
-        if type(entry.event) is MessageDeleted:
-            self._scrub(entry.event.message_id)
+        event = entry.event
+        if isinstance(event, MessageEdited | MessageDeleted):
+            self._mend(event)
         self._ring.append(entry)
         self._weight += entry.weight
         self.top = entry.seq
@@ -214,11 +216,27 @@ class Feed:
         self.purged += 1
         self._counters.jumped += 1
 
-    def _scrub(self, message_id: MessageId) -> None:
-        """Nobody resumes into the text of a deleted message."""
+    def _mend(self, change: MessageEdited | MessageDeleted) -> None:
+        """Nobody resumes into what a message says no more, nor into a quote of it."""
         self.purged += 1
         for place, entry in enumerate(self._ring):
-            event = entry.event
-            if isinstance(event, MessageSent | MessageEdited) and event.message_id == message_id:
-                blank = self._ring[place] = Entry(replace(event, content=""))
-                self._weight += blank.weight - entry.weight
+            event = _after(change, entry.event)
+            if event is not entry.event:
+                mended = self._ring[place] = Entry(event)
+                self._weight += mended.weight - entry.weight
+
+
+def _after(change: MessageEdited | MessageDeleted, event: DurableEvent) -> DurableEvent:
+    """*event* as it is told from now on. What came out of the log without a text was deleted, and stays so."""
+    if not isinstance(event, MessageSent | MessageEdited):
+        return event
+    content, mentions, calls_all = "", [], False
+    if isinstance(change, MessageEdited):
+        content, mentions, calls_all = change.content, change.mentions, change.mentions_here
+    if event.message_id == change.message_id and event.content:
+        return replace(event, content=content, mentions=mentions, mentions_here=calls_all)
+    quote = event.quote if isinstance(event, MessageSent) else None
+    if quote is None or quote.message_id != change.message_id or quote.is_deleted:
+        return event
+    is_deleted = isinstance(change, MessageDeleted)
+    return replace(event, quote=replace(quote, text=first_line(content), is_deleted=is_deleted))
