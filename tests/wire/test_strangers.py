@@ -46,6 +46,13 @@ ROUTES: dict[str, Any] = {
     "GET /messages/{message}": None,
     "PATCH /messages/{message}": {"content": "other"},
     "DELETE /messages/{message}": None,
+    "GET /messages/{message}/versions": None,
+    "GET /messages/{message}/reactions": None,
+    "PUT /messages/{message}/reactions/anything": None,
+    "DELETE /messages/{message}/reactions/anything": None,
+    "GET /rooms/{room}/pins": None,
+    "PUT /messages/{message}/pin": None,
+    "DELETE /messages/{message}/pin": None,
 }
 """Every route that touches a room or a message, with a body; a test below says that none is missing."""
 OF_ONESELF = {
@@ -59,6 +66,8 @@ OF_ONESELF = {
     "DELETE /users/me": None,
     "GET /rooms": None,
     "POST /rooms": {"name": "x"},
+    "POST /rooms ": {"kind": "group", "member_ids": ["{user}"]},
+    "POST /rooms/direct": {"user_id": "{user}"},
     "POST /rooms/invites/anything": None,
     "GET /auth/me": None,
     "GET /auth/sessions": None,
@@ -78,6 +87,11 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "mark_read": {"room_id": "{room}", "seq": 1},
     "edit_message": {"message_id": "{message}", "message": "other"},
     "delete_message": {"message_id": "{message}"},
+    "add_reaction": {"message_id": "{message}", "emoji": "👍"},
+    "remove_reaction": {"message_id": "{message}", "emoji": "👍"},
+    "pin_message": {"message_id": "{message}"},
+    "unpin_message": {"message_id": "{message}"},
+    "mark_delivered": {"room_id": "{room}", "seq": 1},
 }
 ELSEWHERE = {"authenticate", "ping", "set_presence"}
 """Commands of the socket that touch neither."""
@@ -88,6 +102,8 @@ def fill(template: Any, **ids: int) -> Any:
     match template:
         case dict():
             return {name: fill(value, **ids) for name, value in template.items()}
+        case list():
+            return [fill(value, **ids) for value in template]
         case str() if template[:1] == "{" and template.endswith("}") and template[1:-1] in ids:
             return ids[template[1:-1]]
         case str():
@@ -182,7 +198,7 @@ def test_no_route_and_no_command_is_missing_here(scene):
     routes = {re.sub(r"\{(\w+)\}", lambda name: names.get(name[1], "anything"), route) for route in routes}
     told = scene.http.get("/api/v1/chat/websocket-info").json()["message_types"]["client_to_server"]
 
-    assert routes == {route.strip().partition("?")[0] for route in ROUTES} | set(OF_ONESELF) | OPEN
+    assert routes == {route.strip().partition("?")[0] for route in [*ROUTES, *OF_ONESELF]} | OPEN
     assert {one["event"] for one in told} == set(COMMANDS) | ELSEWHERE
 
 
@@ -306,6 +322,7 @@ async def test_an_open_socket_falls_silent_where_the_membership_ends(scene, peop
     room = (await owner.ask("POST", "/rooms", 201, json={"name": "Ours", "is_private": True})).json()["id"]
     await owner.ask("POST", f"/rooms/{room}/members", 201, json={"user_id": guest.id})
     speaker = people.keep(await Cafe.open(owner, room))
+    said = await speaker.ask("send_message", room_id=room, message="while they were there")
     plain, v1 = people.keep(await Cafe.open(guest, room)), people.keep(await CafeV1.open(guest, room))
     one_room = await Simple.open(guest, room)
 
@@ -318,9 +335,21 @@ async def test_an_open_socket_falls_silent_where_the_membership_ends(scene, peop
         await owner.ask("DELETE", f"/rooms/{room}/members/{guest.id}{ban}", 204)
     await speaker.send({"event": "typing", "data": {"room_id": room}})
     await speaker.send({"event": "set_presence", "data": {"status": "busy", "text": "secret"}})
-    answer = await speaker.answer("send_message", room_id=room, message="secret")
+    answers = [
+        await speaker.answer(event, room_id=room, message_id=said["message_id"], **more)
+        for event, more in {
+            "send_message": {"message": "secret"},
+            "edit_message": {"message": "secret"},
+            "add_reaction": {"emoji": "secret"},
+            "remove_reaction": {"emoji": "secret"},
+            "pin_message": {},
+            "unpin_message": {},
+            "mark_read": {"seq": said["seq"]},
+            "mark_delivered": {"seq": said["seq"]},
+        }.items()
+    ]
 
-    assert answer["event"] == ("error" if how == "close" else "ack")
+    assert {answer["event"] for answer in answers} == {"error" if how == "close" else "ack"}
     reasons = {"close": "Room not found", "delete": "Invalid token"}
     assert await one_room.closes() == (1008, reasons.get(how, "Not a member of this room"))
     if how == "delete":
@@ -350,11 +379,13 @@ async def test_who_is_muted_says_nothing_by_any_way(scene, people):
         ("POST", f"/rooms/{room}/messages", said),
         ("POST", "/chat", {"room_id": room, "message": "after"}),
         ("PATCH", f"/messages/{sent['message_id']}", said),
+        ("PUT", f"/messages/{sent['message_id']}/reactions/👍", None),
     ):
         assert (await guest.ask(method, path, 403, json=body)).json()["code"] == "muted"
     for event, data in (
         ("send_message", {"room_id": room, "message": "after"}),
         ("edit_message", {"message_id": sent["message_id"], "message": "after"}),
+        ("add_reaction", {"message_id": sent["message_id"], "emoji": "👍"}),
     ):
         assert (await client.answer(event, **data))["data"]["code"] == "muted"
     await one_room.say("after")
