@@ -10,7 +10,7 @@ from tertulia.dialects.conversations import models
 from tertulia.dialects.conversations.models import ConversationIdIn, MessageIdIn, UserIdIn
 from tertulia.dialects.conversations.socket import NOT_A_MEMBER
 from tertulia.domain import commands as c
-from tertulia.domain.errors import AlreadyMember, Banned, Forbidden, Invalid, NoSuchRoom, NotAMember
+from tertulia.domain.errors import AlreadyMember, Banned, Forbidden, Invalid, NoSuchRoom, NotAMember, TertuliaError
 from tertulia.domain.ids import MessageId, RoomId, UserId
 from tertulia.domain.models import Actor, Conversation, Message, Tokens, User
 from tertulia.domain.roles import RoomKind
@@ -211,8 +211,24 @@ def messages(api: APIRouter, door: Door) -> None:
     ) -> Message:
         reply_to = None if body.reply_to is None else MessageId(body.reply_to)
         command = c.SendMessage(room_id=RoomId(conversation_id), content=body.content, reply_to=reply_to)
-        sent = await table.execute(command, actor)
-        return await door.execute(c.GetMessage(message_id=sent.message_id), actor)
+        result = await table.execute(command, actor)
+        try:
+            return await door.execute(c.GetMessage(message_id=result.message_id), actor)
+        except TertuliaError:  # out of reach since then: it was sent all the same
+            return _sent(command, result, actor)
+
+
+def _sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:
+    return Message(
+        id=result.message_id,
+        room_id=command.room_id,
+        seq=result.seq,
+        user_id=actor.user_id,
+        username=actor.username,
+        content=command.content,
+        reply_to=command.reply_to,
+        created_at=result.created_at,
+    )
 
 
 def _creation(body: models.NewConversation, actor: Actor) -> c.Command[Any]:
