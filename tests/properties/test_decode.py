@@ -3,11 +3,13 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tertulia.dialects.cafe import cafe_dialects
 from tertulia.dialects.cafe.operations import OPERATIONS
+from tertulia.dialects.conversations import ConversationsDialect
 from tertulia.dialects.simple import SimpleDialect
 from tertulia.domain.commands import Command, Ping
 from tertulia.domain.errors import EmptyMessage, Malformed
@@ -16,6 +18,10 @@ from tertulia.protocol.dialect import Limits, Request, Unreadable
 LIMITS = Limits(frame=65536, message=4000, page=100, frames_per_second=20, burst=60, heartbeat_interval=25)
 CAFE, _, PACKED = cafe_dialects(LIMITS)
 SIMPLE = SimpleDialect()
+TYPED = [
+    ConversationsDialect(),
+]
+"""Those whose frames are `{"type": …}` with fields, as their catalogues say."""
 
 numbers = st.integers() | st.floats() | st.sampled_from([0, 1, 2**63 - 1, 2**63, 2**64, -(2**63) - 1, 10**400, 1e308])
 texts = st.text(st.characters(exclude_categories=[])) | st.sampled_from(["\0", "\ud800", "x" * 300])
@@ -38,6 +44,17 @@ simple_frames = st.fixed_dictionaries(
         "limit": values,
     },
 )
+
+
+def typed_frames(dialect):
+    """Frames of the right type with values of any: right, nearly right and wrong ones."""
+    receives = dialect.catalogue().receives
+    fields = sorted({field for one in receives for field in one.payload.__struct_fields__})
+    nearly = values | st.sampled_from(["msg-9", "9", 9, "user-9", "conv-1", "msg-0", "online", "hi"])
+    return st.fixed_dictionaries(
+        {"type": st.sampled_from([one.name for one in receives]) | values},
+        optional=dict.fromkeys(fields, nearly),
+    )
 
 
 def packable(value):
@@ -85,14 +102,13 @@ def decode(dialect, frame):
 
 @given(texts | values.map(json.dumps))
 def test_any_text_is_a_command_or_malformed(text):
-    decode(CAFE, text)
-    decode(SIMPLE, text)
-    decode(PACKED, text)
+    for dialect in (CAFE, SIMPLE, PACKED, *TYPED):
+        decode(dialect, text)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_command_or_malformed(raw):
-    for dialect in (PACKED, CAFE, SIMPLE):
+    for dialect in (PACKED, CAFE, SIMPLE, *TYPED):
         decode(dialect, raw)
 
 
@@ -105,6 +121,15 @@ def test_any_values_in_a_cafe_frame_are_a_command_or_malformed(frame, ascii_only
 @given(simple_frames, st.booleans())
 def test_any_values_in_a_simple_frame_are_a_command_or_malformed(frame, ascii_only):
     decode(SIMPLE, json.dumps(frame, ensure_ascii=ascii_only))
+
+
+@pytest.mark.parametrize("dialect", TYPED, ids=lambda dialect: dialect.name)
+@given(st.data())
+def test_any_values_in_a_typed_frame_are_a_command_or_malformed(dialect, data):
+    frames = typed_frames(dialect)
+    decode(dialect, json.dumps(data.draw(frames)))
+    raw = data.draw(mutated(frames.map(lambda frame: json.dumps(frame, ensure_ascii=False).encode(errors="replace"))))
+    decode(dialect, raw.decode("utf-8", "surrogateescape"))
 
 
 @given(mutated((cafe_frames | simple_frames).map(lambda frame: json.dumps(frame).encode())))
