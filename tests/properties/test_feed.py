@@ -2,19 +2,25 @@
 
 Publishes are lost, doubled, late and out of order; reads of the log are late or fail; looks at the heads are stale or
 lost; subscribers come from any place, ahead of this node too, stop and come back. In the end one look at the head gets
-through, and then everybody must have everything: in order, once, and no text of a message after its deletion passed.
+through, and then everybody must have everything: in order, once, and no text of a message, nor a quote of it, after
+its edit or deletion passed.
 
 Each of these changes to the feed was tried, and fails here: no check for doubles · a hole filled with what comes next
 · heads ignored · a failed read not asked again, or never taken for ended · the ring off by one, or its base after a
-trim · a jump that keeps the ring, or what it jumped over, or never happens · no scrubbing, or at the old weight.
+trim · a jump that keeps the ring, or what it jumped over, or never happens · no mending, or at the old weight, or of
+the message but not of its quotes.
 """
+
+from bisect import bisect_right
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
-from fanout_world import deleted, sent
-from tertulia.domain.events import MessageDeleted, MessageSent
+from fanout_world import deleted, edited, sent
+from tertulia.domain.events import MessageEdited, MessageSent
+from tertulia.domain.quotes import quote
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.feed import Feed
 
@@ -39,7 +45,7 @@ class FeedMachine(RuleBasedStateMachine):
     def begin(self, ring, ring_bytes, page, furthest, is_late):
         self.feed = Feed(Counters(), ring=ring, ring_bytes=ring_bytes, page=page, furthest=furthest, hold=HOLD)
         self.log = []
-        self.texts = {}  # seq of a message → the seq of its deletion
+        self.texts = {}  # id of a message → what it said from which seq on
         self.on_the_way = []
         self.answers = []
         self.heads = []
@@ -50,26 +56,48 @@ class FeedMachine(RuleBasedStateMachine):
 
     # ---- the truth
 
-    @rule(fates=st.lists(st.sampled_from([1, 1, 1, 0, 2]), min_size=1, max_size=5))
-    def commit(self, fates):
+    @rule(data=st.data(), fates=st.lists(st.sampled_from([1, 1, 1, 0, 2]), min_size=1, max_size=5))
+    def commit(self, data, fates):
         for copies in fates:
             seq = len(self.log) + 1
             event = sent(f"text {seq}").placed(ROOM, seq, seq)
+            answered = data.draw(st.sampled_from([None, None, *self.texts]))
+            if answered is not None:
+                text = self.texts[answered][-1][1]
+                event = replace(event, reply_to=answered, quote=quote(answered, 1, "user1", text, is_deleted=not text))
+            self.texts[seq] = [(seq, event.content)]
             self.log.append(event)
             self.on_the_way += [event] * copies
 
     @precondition(lambda self: self.log)
-    @rule(data=st.data(), copies=st.integers(0, 2))
-    def delete(self, data, copies):
-        message = data.draw(st.sampled_from(self.log))
-        if not isinstance(message, MessageSent) or message.seq in self.texts:
+    @rule(data=st.data(), is_edit=st.booleans(), copies=st.integers(0, 2))
+    def change(self, data, is_edit, copies):
+        message_id = data.draw(st.sampled_from(sorted(self.texts)))
+        if not self.texts[message_id][-1][1]:
             return
         seq = len(self.log) + 1
-        event = deleted(message).placed(ROOM, seq)
-        self.log[message.seq - 1] = sent("").placed(ROOM, message.seq, message.message_id)
+        text = f"text of {message_id} since {seq}" if is_edit else ""
+        message = self.log[message_id - 1]
+        event = (edited(message, text) if is_edit else deleted(message)).placed(ROOM, seq)
+        self.texts[message_id].append((seq, text))
         self.log.append(event)
-        self.texts[message.seq] = seq
+        self.log[:] = [self.as_now(one, message_id, text) for one in self.log]
         self.on_the_way += [event] * copies
+
+    @staticmethod
+    def as_now(event, message_id, text):
+        """As the log is read once *message_id* says *text*."""
+        if isinstance(event, MessageSent | MessageEdited) and event.message_id == message_id:
+            event = replace(event, content=text)
+        if isinstance(event, MessageSent) and event.quote and event.quote.message_id == message_id:
+            event = replace(event, quote=replace(event.quote, text=text, is_deleted=not text))
+        return event
+
+    def is_current(self, message_id, text):
+        """It says so at the feed's top, or at a place that the feed has yet to come to."""
+        said = self.texts[message_id]
+        now = bisect_right([seq for seq, _ in said], self.feed.top) - 1
+        return text in [text for _, text in said[max(now, 0) :]]
 
     # ---- what reaches the feed, when and if it does
 
@@ -160,8 +188,6 @@ class FeedMachine(RuleBasedStateMachine):
             assert all(entry.seq == entry.event.seq for entry in entries)
             for event in events:
                 assert event.seq <= self.feed.top
-                if isinstance(event, MessageSent) and self.feed.top >= self.texts.get(event.seq, self.feed.top + 1):
-                    assert not event.content, "nobody resumes into a deleted text"
         for event in events:
             one.position += 1
             assert event.seq == one.position, "in order, once"
@@ -177,6 +203,15 @@ class FeedMachine(RuleBasedStateMachine):
         assert not feed.is_started or all(seq > feed.top for seq in feed._ahead)
         assert len(feed._ahead) <= feed._furthest
         assert feed.top <= len(self.log)
+
+    @invariant()
+    def nobody_resumes_into_an_old_text(self):
+        for event in [entry.event for entry in self.feed._ring]:
+            if isinstance(event, MessageSent | MessageEdited):
+                assert self.is_current(event.message_id, event.content)
+            if isinstance(event, MessageSent) and event.quote is not None:
+                assert self.is_current(event.reply_to, event.quote.text)
+                assert event.quote.is_deleted == (not event.quote.text)
 
     @invariant()
     def a_hole_is_always_being_mended(self):
@@ -207,7 +242,8 @@ class FeedMachine(RuleBasedStateMachine):
                 self.give(one, 3)
             kinds = [type(event) for event in one.got]
             assert kinds == [type(event) for event in self.log[one.first :]]
-            assert kinds.count(MessageDeleted) == sum(seq > one.first for seq in self.texts.values())
+            changes = [kind for kind in kinds if kind is not MessageSent]
+            assert len(changes) == sum(seq > one.first for said in self.texts.values() for seq, _ in said[1:])
 
     def answer_in_the_end(self, fails):
         after, rows, head = self.answers.pop()
