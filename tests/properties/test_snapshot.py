@@ -30,8 +30,9 @@ from tertulia.domain.events import (
     RoomDeleted,
     RoomUpdated,
 )
-from tertulia.domain.ids import MessageId
+from tertulia.domain.ids import MessageId, Seq
 from tertulia.domain.models import Actor, Membership, Message, Room
+from tertulia.domain.quotes import quote
 from tertulia.domain.roles import RoomRole, UserRole
 
 replace = msgspec.structs.replace
@@ -60,14 +61,35 @@ def apply(view: View, event: DurableEvent) -> View:
                 content=event.content,
                 kind=event.kind,
                 reply_to=event.reply_to,
+                quote=event.quote,
+                mentions=event.mentions,
+                mentions_here=event.mentions_here,
+                recipient_id=event.recipient_id,
                 created_at=event.created_at,
             )
         case MessageEdited():
             old = messages[event.message_id]
-            messages[old.id] = replace(old, content=event.content, is_edited=True, updated_at=event.updated_at)
+            messages[old.id] = replace(
+                old,
+                content=event.content,
+                mentions=event.mentions,
+                mentions_here=event.mentions_here,
+                is_edited=True,
+                updated_at=event.updated_at,
+            )
+            messages = requoted(messages, messages[old.id])
         case MessageDeleted():
             old = messages[event.message_id]
-            messages[old.id] = replace(old, content="", is_deleted=True, updated_at=event.updated_at)
+            messages[old.id] = replace(
+                old,
+                content="",
+                mentions=[],
+                mentions_here=False,
+                reactions=[],
+                is_deleted=True,
+                updated_at=event.updated_at,
+            )
+            messages = requoted(messages, messages[old.id])
         case MemberAdded():
             members[event.user_id] = Membership(
                 room_id=event.room_id,
@@ -91,6 +113,12 @@ def apply(view: View, event: DurableEvent) -> View:
     return View(replace(room, member_count=len(members)), members, messages)
 
 
+def requoted(messages: dict[int, Message], of: Message) -> dict[int, Message]:
+    """The replies to *of* show what it says now."""
+    shown = quote(of.id, of.user_id, of.username, of.content, is_deleted=of.is_deleted)
+    return {key: replace(one, quote=shown) if one.reply_to == of.id else one for key, one in messages.items()}
+
+
 def test_every_durable_event_can_be_applied() -> None:
     import inspect
 
@@ -99,7 +127,7 @@ def test_every_durable_event_can_be_applied() -> None:
 
 
 people = st.sampled_from([0, 0, 1, 2, 3])  # the first, who founded the room, is the busiest
-texts = st.sampled_from(["a", "b", "Olá", "", "\0"])
+texts = st.sampled_from(["a", "b", "\nOlá\n", "", "\0", "@ben", "@here, @ana and @cleo"])
 roles = st.sampled_from(list(RoomRole))
 
 
@@ -229,7 +257,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=people, seq=st.integers(0, 60))
     def read(self, who: int, seq: int) -> None:
-        self.do(who, c.MarkRead(room_id=self.room.id, seq=c.Seq(seq)))
+        self.do(who, c.MarkRead(room_id=self.room.id, seq=Seq(seq)))
 
     @rule(who=people, is_sure=st.integers(0, 20))
     def archive(self, who: int, is_sure: int) -> None:
@@ -275,8 +303,9 @@ def unread_aside(view: View) -> View:
 
 
 def spoken(event: Any) -> Any:
-    """What a deletion took out of the log is no difference."""
-    return replace(event, content="") if hasattr(event, "content") else event
+    """That the log tells of messages as they are now is no difference."""
+    now = {"content": "", "mentions": [], "mentions_here": False, "quote": None}
+    return replace(event, **{name: value for name, value in now.items() if hasattr(event, name)})
 
 
 Life.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None, derandomize=True)
