@@ -96,6 +96,13 @@ def lock_credentials(work: Work, user_id: UserId) -> Credentials:
     return get_credentials(work, user_id)
 
 
+def lock_users(work: Work, *user_ids: UserId) -> None:
+    """What concerns two people, and no room of theirs, is decided under these locks."""
+    if work.sql.dialect.name == "postgresql":
+        wanted = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
+        work.sql.execute(wanted.with_for_update(key_share=True))
+
+
 def list_users(reader: Reader, *, q: str, cursor: UserId | None, limit: int) -> Page[User]:
     """By id, ascending; those who are gone left out. *q*: part of the username or display name, in any case."""
     wanted: Select[Any] = select(users).where(users.c.is_active, ~users.c.is_deleted)
