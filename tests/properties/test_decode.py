@@ -1,6 +1,7 @@
 """Decoding is total: whatever bytes come, in any dialect, the answer is a command or Malformed, and can be sent."""
 
 import json
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from tertulia.domain.commands import Command, Ping
 from tertulia.domain.errors import EmptyMessage, Malformed
 from tertulia.protocol.dialect import Limits, Request, Unreadable
 
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 LIMITS = Limits(frame=65536, message=4000, page=100, frames_per_second=20, burst=60, heartbeat_interval=25)
 CAFE, _, PACKED = cafe_dialects(LIMITS)
 SIMPLE = SimpleDialect()
@@ -91,7 +93,7 @@ def decode(dialect, frame):
         is_expected = isinstance(request, Request) and isinstance(request.command, Command)
         answer = dialect.error(Malformed(), request.name, request.ref)
         if isinstance(request.command, Ping):
-            answer = dialect.replies(request, request.command.payload)[0]
+            answer = dialect.replies(request, NOW)[0]
     assert is_expected
     body = answer[{126: 4, 127: 10}.get(answer[1], 2) :]
     if dialect.is_binary:

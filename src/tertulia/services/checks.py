@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tertulia.domain.errors import Invalid, TooLarge
+from tertulia.domain.errors import EmptyMessage, Invalid, TooLarge
 from tertulia.domain.ids import MAX_ID
 
 LARGEST_PAGE = 1000
@@ -34,6 +34,15 @@ def check_name(value: str, field: str, *, most: int) -> str:
     if any(char < " " or char == "\x7f" for char in name):
         raise Invalid(f"{field} must be one line of plain text", field=field)
     return name
+
+
+def check_message(content: str, most: int) -> bytes:
+    """What somebody says, as UTF-8. *most*: characters. Raises EmptyMessage, Invalid."""
+    if not content or content.isspace():
+        raise EmptyMessage
+    if len(content) > most:
+        raise Invalid(f"The message is longer than {most} characters", field="content")
+    return encode_text(content, "content")
 
 
 def encode_text(value: str, field: str) -> bytes:

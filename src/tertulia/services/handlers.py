@@ -67,6 +67,7 @@ OF_A_CONNECTION: tuple[type[c.Command[Any]], ...] = (
     c.Greet,
     c.Listen,
     c.Ping,
+    c.Shout,
     c.Type,
 )
 """These change a connection and nothing stored: the session that holds it does them."""

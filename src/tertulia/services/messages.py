@@ -15,12 +15,12 @@ from tertulia.domain.commands import (
     LogPage,
     SendMessage,
 )
-from tertulia.domain.errors import EmptyMessage, Forbidden, Invalid, Muted, NoSuchMessage, NotAMember, RoleTooLow
+from tertulia.domain.errors import Forbidden, Invalid, Muted, NoSuchMessage, NotAMember, RoleTooLow
 from tertulia.domain.ids import MessageId, Seq
 from tertulia.domain.models import Actor, Message, Page, Version
 from tertulia.domain.roles import RoomRole
 from tertulia.services import policy
-from tertulia.services.checks import check_page, encode_text
+from tertulia.services.checks import check_message, check_page, encode_text
 from tertulia.services.mentions import find_mentions
 from tertulia.store import Post, Reader, Work, list_versions, log_page
 from tertulia.store import messages as stored
@@ -115,11 +115,7 @@ class Messages:
 
     def _checked(self, content: str) -> bytes:
         """As UTF-8."""
-        if not content or content.isspace():
-            raise EmptyMessage
-        if len(content) > self._max_length:
-            raise Invalid(f"The message is longer than {self._max_length} characters", field="content")
-        return encode_text(content, "content")
+        return check_message(content, self._max_length)
 
 
 def _check_kind(kind: str) -> str:

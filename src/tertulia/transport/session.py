@@ -302,7 +302,7 @@ class SocketSession:
     async def _result(self, request: Request) -> Any:
         command, connection = request.command, self._connection
         if isinstance(command, c.Ping):
-            return command.payload
+            return self._lobby.clock()
         if isinstance(command, c.Authenticate):
             access = await self._lobby.authenticator.access(command.token)
             self._admit(access)

@@ -1,6 +1,7 @@
 """cafe's socket: frames `{"event", "data", "id"?}` in JSON or MessagePack, with and without the manners of v1."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -190,8 +191,9 @@ class CafeDialect(Dialect):
         data = answers.messages(page)
         return _ack(request, data) or [Frame("messages", UNSET, data)]
 
-    def _pong(self, request: Request, payload: Any) -> list[Frame]:
-        return [Frame("pong", request.ref, payload)]
+    def _pong(self, request: Request, now: datetime) -> list[Frame]:
+        assert isinstance(request.command, c.Ping)
+        return [Frame("pong", request.ref, request.command.payload)]
 
 
 def _ack(request: Request, data: Struct) -> list[Frame]:

@@ -1,5 +1,6 @@
 """Commands that concern a connection, besides what is stored."""
 
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -93,5 +94,13 @@ class Authenticate(Command[Welcome], frozen=True, kw_only=True):
     token: str
 
 
-class Ping(Command[None], frozen=True, kw_only=True):
+class Ping(Command[datetime], frozen=True, kw_only=True):
+    """Gives the time now. *payload*: whatever a dialect sends back."""
+
     payload: Any = None
+
+
+class Shout(Command[None], frozen=True, kw_only=True):
+    """Say something to all others who are here without an account. It is stored nowhere."""
+
+    content: str
