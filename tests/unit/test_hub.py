@@ -20,7 +20,7 @@ from fanout_world import (
     turns,
     until,
 )
-from tertulia.domain.events import MemberAdded, MemberUpdated, RoomUpdated, UserTyping
+from tertulia.domain.events import SHOWN_OCCUPANTS, MemberAdded, MemberUpdated, RoomUpdated, UserTyping
 from tertulia.domain.models import Room
 from tertulia.domain.roles import RoomKind, RoomRole
 
@@ -89,6 +89,51 @@ async def test_an_author_sees_more_on_all_their_sockets_and_nobody_else_does(wor
     await turns()
     assert [[one["own"] for one in client.heard("message_sent")] for client in mine] == [[False, True, False]] * 3
     assert [[one["own"] for one in client.heard("message_sent")] for client in others] == [[False] * 3] * 2
+
+
+async def test_a_member_who_is_removed_is_told_so_as_themselves_and_nobody_else_is(world):
+    ana, ben, bens_other = world.client(1), world.client(2), world.client(2, dialect=Plain("other"))
+    slow = world.client(2, high=10)
+    for client in (ana, ben, bens_other, slow):
+        client.enter()
+    slow.socket.stop_reading()
+    world.say()
+    await turns()
+    world.commit(removed(2))
+    await turns()
+    slow.socket.read_on()
+    assert [one["own"] for one in ana.heard("member_removed")] == [False]
+    for client in (ben, bens_other, slow):
+        assert [one["own"] for one in client.heard("member_removed")] == [True]
+
+
+async def test_one_who_catches_up_to_their_removal_is_told_so_as_themselves(world):
+    world.commit(sent(), removed(2))
+    ben = world.client(2)
+    ben.enter(backlog=True)
+    await until(lambda: ben.removed_from)
+    assert [one["own"] for one in ben.heard("member_removed")] == [True]
+
+
+async def test_who_comes_and_who_goes_is_told_with_those_who_are_there(world):
+    ana, ben, cleo = world.client(1), world.client(2), world.client(3)
+    ana.enter()
+    ben.enter()
+    cleo.enter()
+    await turns()
+    assert [one["present"] for one in ana.heard("user_joined")] == [[1, 2], [1, 2, 3]]
+    ben.exit()
+    await turns()
+    assert [one["present"] for one in ana.heard("user_left")] == [[1, 3]]
+
+
+async def test_of_a_crowd_the_first_are_named(world):
+    ana = world.client(1)
+    ana.enter()
+    for user_id in range(2, SHOWN_OCCUPANTS + 20):
+        world.client(user_id).enter()
+    await turns()
+    assert ana.heard("user_joined")[-1]["present"] == list(range(1, SHOWN_OCCUPANTS + 1))
 
 
 async def test_nobody_hears_twice_what_their_snapshot_covered(world):

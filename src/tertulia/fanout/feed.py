@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from tertulia.domain.events import DurableEvent, Event, MessageDeleted, MessageEdited, MessageSent
+from tertulia.domain.events import DurableEvent, Event, MemberRemoved, MessageDeleted, MessageEdited, MessageSent
 from tertulia.domain.ids import Seq, UserId
 from tertulia.domain.quotes import first_line
 from tertulia.fanout.counters import Counters
@@ -46,8 +46,8 @@ class Entry(Framed):
         super().__init__(event)
         self.seq = event.seq
         self.author: UserId | None = None
-        """Who sees more of it than the others do."""
-        if type(event) is MessageSent and event.nonce is not None:
+        """Whose event it is, who sees more or something else: a message's author, a member who is removed."""
+        if (type(event) is MessageSent and event.nonce is not None) or type(event) is MemberRemoved:
             self.author = event.user_id
 
     def frame_for(self, user_id: UserId, dialect: Dialect) -> bytes:

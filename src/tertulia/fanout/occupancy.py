@@ -8,9 +8,10 @@ or at all if it is undone while the nodes do not hear each other; and nothing he
 """
 
 from collections.abc import Callable
+from itertools import islice
 from time import monotonic
 
-from tertulia.domain.events import UserJoined, UserLeft
+from tertulia.domain.events import SHOWN_OCCUPANTS, UserJoined, UserLeft
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.fanout.backplane import AnyWord, Arrived, Ask, Beat, Departed, Emptied, Everyone
 from tertulia.protocol.dialect import Occupant
@@ -196,7 +197,8 @@ class Occupancy:
             one = room[user_id] = _Present(username, x, y)
             self._lists.pop(room_id, None)
             self._rooms_of.setdefault(user_id, set()).add(room_id)
-            self._tell(UserJoined(room_id=room_id, user_id=user_id, username=username, x=x, y=y))
+            present = self._first(room_id)
+            self._tell(UserJoined(room_id=room_id, user_id=user_id, username=username, x=x, y=y, present=present))
         elif x is not None and y is not None and (one.x, one.y) != (x, y):
             one.x, one.y = x, y
             self._lists.pop(room_id, None)
@@ -217,7 +219,12 @@ class Occupancy:
         if not room:
             del self._rooms[room_id]
         self._forget_room_of(user_id, room_id)
-        self._tell(UserLeft(room_id=room_id, user_id=user_id, username=one.username, reason=reason))
+        present = self._first(room_id)
+        self._tell(UserLeft(room_id=room_id, user_id=user_id, username=one.username, reason=reason, present=present))
+
+    def _first(self, room_id: RoomId) -> list[UserId]:
+        """Of those who are in the room now, as many as are shown."""
+        return list(islice(self._rooms.get(room_id, ()), SHOWN_OCCUPANTS))
 
     def _forget_room_of(self, user_id: UserId, room_id: RoomId) -> None:
         rooms = self._rooms_of.get(user_id, set())

@@ -263,7 +263,9 @@ class Rooms:
                 if subscription.position >= event.seq:
                     continue  # its snapshot knows of this, and of what came after
                 connection = subscription.connection
-                connection.write(connection.dialect.encode(event, False) or b"")
+                frame = connection.dialect.encode(event, isinstance(event, MemberRemoved))
+                if frame:
+                    connection.write(frame)
             self._end_by_log(subscription, event)
         if isinstance(event, RoomDeleted):
             self._drop(fan)
