@@ -151,10 +151,10 @@ def test_of_a_crowd_the_first_five_hundred_are_named():
     assert len(json.loads(payload(frame))["active_users"]) == 500
 
 
-def test_a_ping_is_answered():
+def test_a_ping_is_answered_with_the_time():
     request = CONVERSATIONS.decode('{"type":"ping"}', 1)
-    (frame,) = CONVERSATIONS.replies(request, None)
-    assert json.loads(payload(frame))["type"] == "pong"
+    (frame,) = CONVERSATIONS.replies(request, AT)
+    assert payload(frame) == f'{{"type":"pong","timestamp":"{NOW}"}}'
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,8 @@ SENDS = [
     FrameType(
         name="pong",
         payload=events.ConversationPong,
-        summary="The answer to `ping`",
-        example={"type": "pong"},
+        summary="The answer to `ping`, with the server's time",
+        example={"type": "pong", "timestamp": _WHEN},
     ),
 ]
 CATALOGUE = Catalogue(receives=RECEIVES, sends=SENDS)

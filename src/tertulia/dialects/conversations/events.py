@@ -115,7 +115,7 @@ class ConversationError(Frame, frozen=True, kw_only=True, tag="error"):
 
 
 class ConversationPong(Frame, frozen=True, kw_only=True, tag="pong"):
-    pass
+    timestamp: str
 
 
 def quote(said: Quote | None) -> ConversationQuote | None:

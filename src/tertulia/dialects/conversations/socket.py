@@ -10,6 +10,7 @@ from tertulia.dialects.conversations import events, ids
 from tertulia.dialects.conversations.catalogue import CATALOGUE
 from tertulia.dialects.conversations.operations import OPERATIONS, AnyOperation
 from tertulia.domain import errors as x
+from tertulia.domain.clock import rfc3339
 from tertulia.domain.commands import EnterRoom, Ping
 from tertulia.domain.events import SHOWN_OCCUPANTS, Event
 from tertulia.domain.ids import RoomId
@@ -90,7 +91,7 @@ class ConversationsDialect(Dialect):
             present = [one.user_id for one in result.users[:SHOWN_OCCUPANTS]]
             return [JSON.frame(events.arrived(who.user_id, who.username, present))]
         if isinstance(request.command, Ping):
-            return [JSON.frame(events.ConversationPong())]
+            return [JSON.frame(events.ConversationPong(timestamp=rfc3339(result)))]
         return []
 
     def error(self, error: x.TertuliaError, name: str, ref: Any) -> bytes:
