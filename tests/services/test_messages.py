@@ -6,11 +6,28 @@ import pytest
 
 from scene import Scene
 from tertulia.domain import commands as c
-from tertulia.domain.errors import EmptyMessage, Forbidden, Invalid, Muted, NonceConflict, NoSuchMessage, RoleTooLow
+from tertulia.domain.errors import (
+    Blocked,
+    EmptyMessage,
+    Forbidden,
+    Invalid,
+    Muted,
+    NonceConflict,
+    NoSuchMessage,
+    RoleTooLow,
+)
 from tertulia.domain.events import MessageDeleted, MessageEdited, MessageSent, ReadUpdated
-from tertulia.domain.ids import MessageId, Seq
-from tertulia.domain.roles import UserRole
+from tertulia.domain.ids import MessageId, RoomId, Seq
+from tertulia.domain.models import Actor, Reaction, Room, Version
+from tertulia.domain.roles import RoomKind, RoomRole, UserRole
 from tertulia.services.messages import Messages
+from tertulia.store import Work
+from tertulia.store.members import add_member
+from tertulia.store.rooms import insert_room
+from tertulia.store.tables import messages, pins, reactions, rooms
+
+DIGEST = 2235112343361349949
+"""Of `Olá`, as databases have it."""
 
 
 async def test_a_sent_message_can_be_read(scene: Scene) -> None:
@@ -63,11 +80,37 @@ def test_a_digest_tells_requests_apart() -> None:
     assert post("a").digest is None
 
 
-def post(content: str, *, messages: Messages | None = None, **more):
-    from tertulia.domain.models import Actor
+def test_the_digest_of_a_plain_message_is_what_it_always_was() -> None:
+    assert post("Olá", nonce="n").digest == DIGEST
+    assert post("Olá", nonce="n", kind="text").digest == DIGEST
+    kinds = {post("Olá", nonce="n", kind=kind).digest for kind in ("text", "image", "file")}
+    assert len(kinds) == 3
 
+
+@pytest.mark.parametrize("kind", ["text", "image", "x", "a_b-2", "k" * 32])
+def test_a_kind_is_a_word(kind: str) -> None:
+    assert post("hi", kind=kind).kind == kind
+
+
+@pytest.mark.parametrize("kind", ["", "system", "Image", "2d", "-x", "a b", "é", "k" * 33, "text\n", "\0"])
+def test_what_is_no_kind_is_invalid(kind: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        post("hi", kind=kind)
+    assert refusal.value.field == "kind"
+
+
+def post(content: str, *, messages: Messages | None = None, **more):
     command = c.SendMessage(room_id=1, content=content, **more)
     return (messages or Messages()).post(command, Actor(1, "ana", UserRole.USER, "s"))
+
+
+async def test_a_message_keeps_its_kind(scene: Scene) -> None:
+    ana = await scene.user("ana")
+    room = await scene.room(ana)
+    sent = await scene.do(ana, c.SendMessage(room_id=room.id, content="cat.png", kind="image", nonce="n"))
+    assert (await scene.do(ana, c.GetMessage(message_id=sent.message_id))).kind == "image"
+    assert scene.events[-1].kind == (await scene.log(room.id))[-1].kind == "image"
+    await scene.refuses(NonceConflict, ana, c.SendMessage(room_id=room.id, content="cat.png", nonce="n"))
 
 
 async def test_a_nonce_gives_the_first_result_again_and_guards_the_content(scene: Scene) -> None:
@@ -151,6 +194,150 @@ async def test_a_deleted_message_is_gone_from_every_table(scene: Scene) -> None:
     assert len(scene.heard) == heard
 
 
+async def test_what_was_put_on_a_deleted_message_is_gone_too(scene: Scene) -> None:
+    """Everything that names it, however it came there; and nothing of its neighbour's."""
+    ana, ben = await scene.user("ana"), await scene.user("ben")
+    room = await scene.room(ana, ben)
+    gone, kept = await scene.say(ana, room, "@ben, a secret", "@ben, harmless")
+
+    def put(work: Work) -> None:
+        for message in (gone, kept):
+            own = {"message_id": message.message_id, "user_id": ben.user_id, "created_at": work.now}
+            work.sql.execute(reactions.insert().values(emoji="👍", seq=message.seq, **own))
+            work.sql.execute(pins.insert().values(room_id=room.id, seq=message.seq, **own))
+            shown = [{"emoji": "👍", "count": 1, "users": [ben.user_id]}]
+            work.sql.execute(messages.update().where(messages.c.id == message.message_id).values(reactions=shown))
+
+    await scene.store.write(put)
+    shown = await scene.do(ana, c.GetMessage(message_id=gone.message_id))
+    assert shown.reactions == [Reaction(emoji="👍", count=1, users=[ben.user_id])]
+    await scene.do(ben, c.SendMessage(room_id=room.id, content="why?", reply_to=gone.message_id))
+    await scene.do(ana, c.EditMessage(message_id=gone.message_id, content="another secret, @here"))
+    await scene.do(ana, c.DeleteMessage(message_id=gone.message_id))
+
+    after = await scene.do(ana, c.GetMessage(message_id=gone.message_id))
+    assert (after.content, after.mentions, after.mentions_here, after.reactions) == ("", [], False, [])
+    everything = await scene.everything()
+    assert "secret" not in repr(everything)
+    for table in ("reactions", "pins", "mentions"):
+        assert len(everything[table]) == 1
+    neighbour = await scene.do(ana, c.GetMessage(message_id=kept.message_id))
+    assert (neighbour.mentions, len(neighbour.reactions)) == ([ben.user_id], 1)
+
+
+async def test_a_message_is_changed_in_its_own_room_alone(scene: Scene) -> None:
+    ana = await scene.user("ana")
+    room, other = await scene.room(ana), await scene.room(ana)
+    [sent] = await scene.say(ana, room, "hi")
+    for command in (
+        c.EditMessage(message_id=sent.message_id, content="ho", room_id=other.id),
+        c.DeleteMessage(message_id=sent.message_id, room_id=other.id),
+    ):
+        await scene.refuses(NoSuchMessage, ana, command)
+    await scene.do(ana, c.EditMessage(message_id=sent.message_id, content="ho", room_id=room.id))
+    await scene.do(ana, c.DeleteMessage(message_id=sent.message_id, room_id=room.id))
+
+
+async def test_in_a_blocked_direct_room_nothing_is_said_and_all_can_be_read(scene: Scene) -> None:
+    ana, ben = await scene.user("ana"), await scene.user("ben")
+    room = await direct_room(scene, ana, ben)
+    [sent] = await scene.say(ana, room, "hi")
+    assert (await scene.do(ben, c.GetMessage(message_id=sent.message_id))).recipient_id == ben.user_id
+    block = rooms.update().where(rooms.c.id == room.id).values(is_blocked=True)
+    await scene.store.write(lambda work: work.sql.execute(block) and None)
+
+    for who in (ana, ben):
+        await scene.refuses(Blocked, who, c.SendMessage(room_id=room.id, content="hi"))
+        page = await scene.do(who, c.ListMessages(room_id=room.id))
+        assert [message.content for message in page.items] == ["hi"]
+    await scene.refuses(Blocked, ana, c.EditMessage(message_id=sent.message_id, content="ho"))
+    await scene.do(ana, c.DeleteMessage(message_id=sent.message_id))
+
+
+async def direct_room(scene: Scene, one: Actor, other: Actor) -> Room:
+    def make(work: Work) -> RoomId:
+        new = Room(
+            id=RoomId(0),
+            kind=RoomKind.DIRECT,
+            name="",
+            is_private=True,
+            created_at=work.now,
+            updated_at=work.now,
+        )
+        room_id = insert_room(work, new, direct_key=f"{one.user_id}:{other.user_id}")
+        for who in (one, other):
+            add_member(work, room_id, who.user_id, who.username, RoomRole.MEMBER, by=one.user_id)
+        return room_id
+
+    return await scene.do(one, c.GetRoom(room_id=await scene.store.write(make)))
+
+
+async def test_all_that_a_message_has_said_is_for_its_author_and_moderators(scene: Scene) -> None:
+    ana, ben, mod, stranger = [await scene.user(name) for name in ("ana", "ben", "mod", "stranger")]
+    room = await scene.room(ana, ben, mod)
+    await scene.promote(ana, room, mod)
+    [sent] = await scene.say(ben, room, "one")
+    edits = [
+        await scene.do(ben, c.EditMessage(message_id=sent.message_id, content=content)) for content in ("two", "three")
+    ]
+    list_versions = c.ListVersions(message_id=sent.message_id)
+
+    for who in (ben, mod, ana):
+        assert await scene.do(who, list_versions) == [
+            Version(content="one", user_id=ben.user_id, seq=sent.seq, created_at=sent.created_at),
+            *(
+                Version(content=content, user_id=ben.user_id, seq=edit.seq, created_at=edit.message.updated_at)
+                for content, edit in zip(("two", "three"), edits, strict=True)
+            ),
+        ]
+    [other] = await scene.say(ana, room, "anas")
+    await scene.refuses(RoleTooLow, ben, c.ListVersions(message_id=other.message_id))
+    await scene.refuses(NoSuchMessage, stranger, list_versions)
+    await scene.refuses(NoSuchMessage, ben, c.ListVersions(message_id=MessageId(4711)))
+    await scene.do(mod, c.DeleteMessage(message_id=sent.message_id))
+    for who in (ben, mod):
+        await scene.refuses(NoSuchMessage, who, list_versions)
+
+
+async def test_the_recent_messages_of_all_ones_rooms_are_one_list(scene: Scene) -> None:
+    ana, ben = await scene.user("ana"), await scene.user("ben")
+    mine = [await scene.room(ana, ben) for _ in range(4)]
+    others, empty, archived = await scene.room(ben), await scene.room(ana, ben), await scene.room(ana, ben)
+    said = []
+    for n in range(40):
+        room = mine[(n * n) % 3 if n < 30 else 3]  # some busy, some quiet, one only of late
+        [sent] = await scene.say(ben, room, str(n))
+        said.insert(0, sent.message_id)
+        await scene.say(ben, others, "unheard")
+    await scene.say(ben, archived, "unheard")
+    await scene.do(ana, c.ArchiveRoom(room_id=archived.id))
+
+    for skip, limit in ((0, 5), (0, 1000), (3, 20), (39, 5), (40, 5), (10_000, 5)):
+        found = await scene.do(ana, c.ListRecentMessages(skip=skip, limit=limit))
+        assert [message.id for message in found] == said[skip : skip + limit]
+    assert empty.id not in {message.room_id for message in found}
+    await scene.promote(ana, mine[3], ben, RoomRole.OWNER)
+    await scene.do(ana, c.LeaveRoom(room_id=mine[3].id))
+    assert [message.id for message in await scene.do(ana, c.ListRecentMessages())] == said[10:]
+    for values in ({"skip": -1}, {"skip": 10_001}, {"limit": 0}):
+        await scene.refuses(Invalid, ana, c.ListRecentMessages(**values))
+    nobody = await scene.user("nobody")
+    assert await scene.do(nobody, c.ListRecentMessages()) == []
+
+
+async def test_pages_may_begin_further_back(scene: Scene) -> None:
+    ana = await scene.user("ana")
+    room = await scene.room(ana)
+    said = [sent.message_id for sent in await scene.say(ana, room, *map(str, range(10)))][::-1]
+    page = await scene.do(ana, c.ListMessages(room_id=room.id, skip=3, limit=4))
+    assert ([message.id for message in page.items], page.next_cursor) == (said[3:7], said[6])
+    page = await scene.do(ana, c.ListMessages(room_id=room.id, cursor=said[4], skip=1, limit=4))
+    assert ([message.id for message in page.items], page.next_cursor) == (said[6:10], None)
+    assert (await scene.do(ana, c.ListMessages(room_id=room.id, skip=10_000))).items == []
+    for skip in (-1, 10_001):
+        await scene.refuses(Invalid, ana, c.ListMessages(room_id=room.id, skip=skip))
+
+
 async def test_authors_and_moderators_delete(scene: Scene) -> None:
     ana, ben, mod = await scene.user("ana"), await scene.user("ben"), await scene.user("mod")
     room = await scene.room(ana, ben, mod)
@@ -202,8 +389,8 @@ async def test_a_read_mark_only_moves_forward_and_is_told_when_it_does(scene: Sc
     assert await scene.do(ben, c.MarkRead(room_id=room.id, seq=Seq(0))) == one.seq
     assert await scene.do(ben, c.MarkRead(room_id=room.id, seq=one.seq)) == one.seq
     assert await scene.do(ben, c.MarkRead(room_id=room.id, seq=Seq(2**62))) == two.seq
-    assert scene.announced == [
-        ReadUpdated(room_id=room.id, user_id=ben.user_id, seq=one.seq),
-        ReadUpdated(room_id=room.id, user_id=ben.user_id, seq=two.seq),
+    assert [(event.user_id, event.seq) for event in scene.announced if isinstance(event, ReadUpdated)] == [
+        (ben.user_id, one.seq),
+        (ben.user_id, two.seq),
     ]
     assert len(await scene.log(room.id)) == two.seq
