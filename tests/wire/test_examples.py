@@ -35,10 +35,10 @@ async def end(process: asyncio.subprocess.Process) -> tuple[str, str]:
     return out.decode(), error.decode()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/dialects/cafe.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/dialects/cafe.md", "docs/dialects/conversations.md"])
 async def test_the_python_example_says_hello_to_everyone(server, people, document):
     ana, person = await people.join(Simple, "ana"), await people("pythonista")
-    code = next(block for block in blocks(document, "python") if "join_room" in block)
+    code = next(block for block in blocks(document, "python") if "Hello everyone!" in block)
     code = code.replace("localhost:8000", f"127.0.0.1:{server.port}").replace(
         'main("TOKEN")', f'main("{person.token}")'
     )
@@ -53,9 +53,13 @@ async def test_the_python_example_says_hello_to_everyone(server, people, documen
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
-async def test_the_javascript_example_says_hello_from_the_other_dialect(server, people):
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [("README.md", "Hello from the other dialect!"), ("docs/dialects/conversations.md", "Hello everyone!")],
+)
+async def test_the_javascript_example_says_hello_from_another_dialect(server, people, document, said):
     ana, person = await people.join(Cafe, "ana"), await people("noder")
-    code = next(block for block in blocks("README.md", "js") if "WebSocket" in block)
+    code = next(block for block in blocks(document, "js") if "WebSocket" in block)
     code = f"const token = {json.dumps(person.token)};\n{code}".replace("localhost:8000", f"127.0.0.1:{server.port}")
     code += "\nsocket.onclose = () => process.exit();"
     has_one = subprocess.run(["node", "-e", "process.exit(+(typeof WebSocket === 'undefined'))"], check=False)
@@ -63,7 +67,7 @@ async def test_the_javascript_example_says_hello_from_the_other_dialect(server, 
     flags = [] if has_one.returncode == 0 else ["--experimental-websocket"]  # Node.js 20 has it behind a flag
     process = await run("node", *flags, "-e", code)
 
-    await ana.hear("Hello from the other dialect!")
+    await ana.hear(said)
     await ana.say("Hello, Node!")
     while "Hello, Node!" not in (line := (await process.stdout.readline()).decode()):
         assert line
