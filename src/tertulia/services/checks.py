@@ -10,12 +10,20 @@ from tertulia.domain.ids import MAX_ID
 
 LARGEST_PAGE = 1000
 """Items; what a server is set to give at most is checked where every command passes."""
+MOST_SKIPPED = 10_000
+"""Items; to go further, use a cursor where there is one."""
 
 
 def check_page(limit: int) -> int:
     if not 1 <= limit <= LARGEST_PAGE:
         raise Invalid(f"limit must be from 1 to {LARGEST_PAGE}", field="limit")
     return limit
+
+
+def check_skip(skip: int) -> int:
+    if not 0 <= skip <= MOST_SKIPPED:
+        raise Invalid(f"skip must be from 0 to {MOST_SKIPPED}", field="skip")
+    return skip
 
 
 def check_text(value: str, field: str, *, most: int, least: int = 0) -> str:

@@ -20,13 +20,12 @@ from tertulia.domain.ids import MessageId, Seq
 from tertulia.domain.models import Actor, Message, Page, Version
 from tertulia.domain.roles import RoomRole
 from tertulia.services import policy
-from tertulia.services.checks import check_message, check_page, encode_text
+from tertulia.services.checks import check_message, check_page, check_skip, encode_text
 from tertulia.services.mentions import find_mentions
 from tertulia.store import Post, Reader, Work, list_versions, log_page
 from tertulia.store import messages as stored
 
 LONGEST_NONCE = 64
-MOST_SKIPPED = 10_000
 MOST_VERSIONS = 1000
 TEXT, SYSTEM = "text", "system"
 """Kinds of messages: what they are if nothing is said, and what the server's own are."""
@@ -92,8 +91,10 @@ class Messages:
 
     def list_messages(self, command: ListMessages, actor: Actor, reader: Reader) -> Page[Message]:
         policy.read_room(reader, command.room_id, actor)
-        limit, skip = check_page(command.limit), _check_skip(command.skip)
-        return stored.list_messages(reader, command.room_id, command.cursor, limit, skip=skip)
+        limit, skip = check_page(command.limit), check_skip(command.skip)
+        return stored.list_messages(
+            reader, command.room_id, command.cursor, limit, skip=skip, includes_deleted=command.includes_deleted
+        )
 
     def list_events(self, command: ListEvents, actor: Actor, reader: Reader) -> LogPage:
         if command.after < 0:
@@ -111,7 +112,7 @@ class Messages:
         return list_versions(reader, message, MOST_VERSIONS)
 
     def list_recent(self, command: ListRecentMessages, actor: Actor, reader: Reader) -> list[Message]:
-        return stored.list_recent(reader, actor.user_id, _check_skip(command.skip), check_page(command.limit))
+        return stored.list_recent(reader, actor.user_id, check_skip(command.skip), check_page(command.limit))
 
     def _checked(self, content: str) -> bytes:
         """As UTF-8."""
@@ -122,12 +123,6 @@ def _check_kind(kind: str) -> str:
     if kind == SYSTEM or not _KIND.fullmatch(kind):
         raise Invalid("kind must be a word of lower-case letters, digits, - and _, and not system", field="kind")
     return kind
-
-
-def _check_skip(skip: int) -> int:
-    if not 0 <= skip <= MOST_SKIPPED:
-        raise Invalid(f"skip must be from 0 to {MOST_SKIPPED}: use a cursor to go further back", field="skip")
-    return skip
 
 
 def _digest(said: bytes, reply_to: MessageId | None, kind: str) -> int:

@@ -24,7 +24,7 @@ from tertulia.domain.ids import RoomId, Seq
 from tertulia.domain.models import Actor, Page, Room, Space
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.services import policy
-from tertulia.services.checks import check_json, check_page, check_text
+from tertulia.services.checks import check_json, check_page, check_skip, check_text
 from tertulia.services.members import admit
 from tertulia.services.names import check_title
 from tertulia.services.pictures import Picture, Pictures
@@ -33,6 +33,7 @@ from tertulia.store import rooms as stored
 from tertulia.store.members import add_member
 from tertulia.store.messages import newest_messages
 from tertulia.store.objects import list_objects
+from tertulia.store.pins import list_pinned
 
 SNAPSHOT_MESSAGES = 50
 LARGEST_SPACE = 100_000.0
@@ -81,7 +82,13 @@ class Rooms:
     def list_rooms(self, command: ListRooms, actor: Actor, reader: Reader) -> Page[Room]:
         q = check_text(command.q or "", "q", most=self._max_name).strip()
         return stored.list_rooms(
-            reader, actor.user_id, q=q, mine=command.mine, cursor=command.cursor, limit=check_page(command.limit)
+            reader,
+            actor.user_id,
+            q=q,
+            mine=command.mine,
+            cursor=command.cursor,
+            limit=check_page(command.limit),
+            skip=check_skip(command.skip),
         )
 
     async def list_visible(self, command: ListVisibleRooms, actor: Actor | None) -> list[RoomId]:
@@ -141,7 +148,7 @@ class Rooms:
         picture = Picture(
             msgspec.structs.replace(room, read_seq=Seq(0)),
             newest_messages(reader, room.id, room.last_seq, SNAPSHOT_MESSAGES),
-            [],
+            list_pinned(reader, room.id),
             list_objects(reader, room.id),
         )
         return picture, own
@@ -180,7 +187,9 @@ def _space(new: NewSpace) -> Space:
 
 def _snapshot(picture: Picture, own: stored.Own, epoch: str) -> Snapshot:
     """*picture* as one of its members sees it."""
-    room = msgspec.structs.replace(picture.room, unread=own.unread, read_seq=own.membership.read_seq)
+    room = msgspec.structs.replace(
+        picture.room, unread=own.unread, mention_count=own.mention_count, read_seq=own.membership.read_seq
+    )
     return Snapshot(
         room=room,
         membership=own.membership,

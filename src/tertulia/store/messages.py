@@ -31,14 +31,21 @@ def find_messages(reader: Reader, message_ids: Sequence[MessageId]) -> list[Mess
 
 
 def list_messages(
-    reader: Reader, room_id: RoomId, cursor: MessageId | None, limit: int, *, skip: int = 0
+    reader: Reader,
+    room_id: RoomId,
+    cursor: MessageId | None,
+    limit: int,
+    *,
+    skip: int = 0,
+    includes_deleted: bool = True,
 ) -> Page[Message]:
     """Newest first, and what is older than *cursor*, the first *skip* left out. Raises Invalid if the cursor is no
     message of the room."""
     # The cursor's seq is looked up first: with a value in its place the planner sees a range of the index,
     # with a sub-select it guesses.
     before = None if cursor is None else _seq_of(reader, room_id, cursor)
-    found = _newest(reader, room_id, None if before is None else Seq(before - 1), limit + 1, skip)
+    up_to = None if before is None else Seq(before - 1)
+    found = _newest(reader, room_id, up_to, limit + 1, skip, includes_deleted=includes_deleted)
     return _page(reader, found, limit)
 
 
@@ -145,13 +152,17 @@ def _seq_of(reader: Reader, room_id: RoomId, cursor: MessageId) -> Seq:
     return Seq(seq)
 
 
-def _newest(reader: Reader, room_id: RoomId, up_to: Seq | None, count: int, skip: int = 0) -> Sequence[Row[Any]]:
+def _newest(
+    reader: Reader, room_id: RoomId, up_to: Seq | None, count: int, skip: int = 0, *, includes_deleted: bool = True
+) -> Sequence[Row[Any]]:
     # Cut off before names are joined: else a planner that believes a room small joins all of it, and sorts.
     newest = select(messages).where(messages.c.room_id == room_id).order_by(messages.c.seq.desc()).limit(count)
     if skip:
         newest = newest.offset(skip)
     if up_to is not None:
         newest = newest.where(messages.c.seq <= up_to)
+    if not includes_deleted:
+        newest = newest.where(~messages.c.is_deleted)
     page = newest.subquery("page")
     named = select(page, users.c.username).join(users, users.c.id == page.c.user_id)
     return reader.sql.execute(named.order_by(page.c.seq.desc())).all()

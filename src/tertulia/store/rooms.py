@@ -13,8 +13,9 @@ from tertulia.domain.ids import RoomId, Seq, UserId
 from tertulia.domain.models import Actor, Membership, Page, Room, Space
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.store.members import find_member
+from tertulia.store.mentions import ALL
 from tertulia.store.meta import follow_ids
-from tertulia.store.tables import Id, memberships, messages, rooms, users
+from tertulia.store.tables import Id, memberships, mentions, messages, rooms, users
 from tertulia.store.work import Reader, Work
 
 UNREAD_MOST = 1000
@@ -102,6 +103,7 @@ class Own(Struct, frozen=True):
 
     membership: Membership
     unread: int
+    mention_count: int
     head: Seq
 
 
@@ -117,10 +119,11 @@ def find_own(reader: Reader, room_id: RoomId, actor: Actor) -> Own | None:
         display_name=row.display_name,
         role=RoomRole(row.role),
         muted_until=row.muted_until,
+        delivered_seq=row.delivered_seq,
         read_seq=row.read_seq,
         joined_at=row.joined_at,
     )
-    return Own(membership, row.unread, row.last_seq)
+    return Own(membership, row.unread, row.mention_count, row.last_seq)
 
 
 def get_room_of_nobody(reader: Reader, room_id: RoomId) -> Room:
@@ -130,20 +133,20 @@ def get_room_of_nobody(reader: Reader, room_id: RoomId) -> Room:
 
 
 def with_unread(reader: Reader, standing: Standing) -> Room:
-    """The room as the one whose standing it is sees it, `unread` counted."""
+    """The room as the one whose standing it is sees it, `unread` and `mention_count` counted."""
     room, member = standing.room, standing.member
     if member is None or member.read_seq >= room.last_seq:
         return room
-    unread = select(_unread(literal(room.id), literal(member.read_seq), member.user_id))
-    return msgspec.structs.replace(room, unread=reader.sql.execute(unread).scalar_one())
+    place = (literal(room.id), literal(member.read_seq), member.user_id)
+    unread, mention_count = reader.sql.execute(select(_unread(*place), _mention_count(*place))).one()
+    return msgspec.structs.replace(room, unread=unread, mention_count=mention_count)
 
 
 def list_rooms(
-    reader: Reader, user_id: UserId, *, q: str | None, mine: bool, cursor: RoomId | None, limit: int
+    reader: Reader, user_id: UserId, *, q: str | None, mine: bool, cursor: RoomId | None, limit: int, skip: int = 0
 ) -> Page[Room]:
-    """Public ones and those of *user_id*, or only those (*mine*), with `unread`; by id."""
-    unread = _unread(rooms.c.id, memberships.c.read_seq, user_id).label("unread")
-    wanted = _rooms_for(user_id, unread).order_by(rooms.c.id).limit(limit + 1)
+    """Public ones and those of *user_id*, or only those (*mine*), with `unread` and `mention_count`; by id."""
+    wanted = _rooms_for(user_id, *_counts(rooms.c.id, user_id)).order_by(rooms.c.id).limit(limit + 1).offset(skip)
     is_mine = memberships.c.user_id.is_not(None)
     wanted = wanted.where(is_mine if mine else or_(is_mine, _is_public()))
     if cursor is not None:
@@ -152,21 +155,27 @@ def list_rooms(
         wanted = wanted.where(
             or_(rooms.c.name.icontains(q, autoescape=True), rooms.c.description.icontains(q, autoescape=True))
         )
-    found = [_room(row, unread=row.unread) for row in reader.sql.execute(wanted)]
+    found = [_room(row, unread=row.unread, mention_count=row.mention_count) for row in reader.sql.execute(wanted)]
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
 def list_heads(reader: Reader, user_id: UserId) -> list[RoomHead]:
     """Of all rooms that *user_id* is a member of, by id."""
-    unread = _unread(rooms.c.id, memberships.c.read_seq, user_id)
     wanted = (
-        select(rooms.c.id, rooms.c.last_seq, memberships.c.read_seq, unread.label("unread"))
+        select(rooms.c.id, rooms.c.last_seq, memberships.c.read_seq, *_counts(rooms.c.id, user_id))
         .join(rooms, rooms.c.id == memberships.c.room_id)
         .where(memberships.c.user_id == user_id, rooms.c.archived_at.is_(None))
         .order_by(rooms.c.id)
     )
     return [
-        RoomHead(room_id=row.id, epoch=reader.epoch, seq=row.last_seq, read_seq=row.read_seq, unread=row.unread)
+        RoomHead(
+            room_id=row.id,
+            epoch=reader.epoch,
+            seq=row.last_seq,
+            read_seq=row.read_seq,
+            unread=row.unread,
+            mention_count=row.mention_count,
+        )
         for row in reader.sql.execute(wanted)
     ]
 
@@ -204,7 +213,29 @@ def _unread(
     return select(func.count()).where(newest.c.user_id != user_id, ~newest.c.is_deleted).scalar_subquery()
 
 
-def _room(row: Row[Any], *, unread: int = 0, of_nobody: bool = False) -> Room:
+def _mention_count(
+    room_id: ColumnElement[Any], read_seq: ColumnElement[Any], user_id: UserId | ColumnElement[Any]
+) -> ScalarSelect[int]:
+    """How often others have mentioned *user_id*, or everybody, after *read_seq*: of more than are counted, any."""
+    called = (
+        select(mentions.c.seq)
+        .where(mentions.c.room_id == room_id, mentions.c.user_id.in_([user_id, ALL]), mentions.c.seq > read_seq)
+        .limit(UNREAD_MOST)
+        .correlate(rooms, memberships)
+        .subquery()
+    )
+    by_others = (messages.c.room_id == room_id) & (messages.c.seq == called.c.seq) & (messages.c.user_id != user_id)
+    counted = select(func.count()).select_from(called.join(messages, by_others))
+    return counted.correlate(rooms, memberships).scalar_subquery()
+
+
+def _counts(room_id: ColumnElement[Any], user_id: UserId | ColumnElement[Any]) -> list[ColumnElement[int]]:
+    """Of a member, as columns."""
+    place = (room_id, memberships.c.read_seq, user_id)
+    return [_unread(*place).label("unread"), _mention_count(*place).label("mention_count")]
+
+
+def _room(row: Row[Any], *, unread: int = 0, mention_count: int = 0, of_nobody: bool = False) -> Room:
     space = None
     if row.width is not None:
         space = Space(
@@ -227,6 +258,7 @@ def _room(row: Row[Any], *, unread: int = 0, of_nobody: bool = False) -> Room:
         member_count=row.member_count,
         last_seq=Seq(0) if of_nobody else row.last_seq,
         unread=unread,
+        mention_count=mention_count,
         read_seq=row.my_read_seq or Seq(0),
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -238,11 +270,12 @@ _OWN = (
     select(
         memberships.c.role,
         memberships.c.muted_until,
+        memberships.c.delivered_seq,
         memberships.c.read_seq,
         memberships.c.joined_at,
         users.c.display_name,
         rooms.c.last_seq,
-        _unread(memberships.c.room_id, memberships.c.read_seq, bindparam("user_id", type_=Id)).label("unread"),
+        *_counts(memberships.c.room_id, bindparam("user_id", type_=Id)),
     )
     .join(rooms, rooms.c.id == memberships.c.room_id)
     .join(users, users.c.id == memberships.c.user_id)

@@ -136,11 +136,13 @@ class ListPins(Command[list[Message]], frozen=True, kw_only=True):
 
 
 class ListMessages(PageCommand[Page[Message]], frozen=True, kw_only=True):
-    """Newest first; *cursor*: a message id, what is older than it. *skip*: how many of these to pass over."""
+    """Newest first; *cursor*: a message id, what is older than it. *skip*: how many of these to pass over.
+    *includes_deleted*: else what was deleted is passed over, too."""
 
     room_id: RoomId
     cursor: MessageId | None = None
     skip: int = 0
+    includes_deleted: bool = True
 
 
 class ListRecentMessages(PageCommand[list[Message]], frozen=True, kw_only=True):

@@ -73,11 +73,13 @@ class GetRoom(Command[Room], frozen=True, kw_only=True):
 
 
 class ListRooms(PageCommand[Page[Room]], frozen=True, kw_only=True):
-    """Public rooms and one's own, by id, ascending; *mine*: only those one is a member of."""
+    """Public rooms and one's own, by id, ascending; *mine*: only those one is a member of. *skip*: how many to pass
+    over, for who counts pages."""
 
     q: str | None = None
     mine: bool = False
     cursor: RoomId | None = None
+    skip: int = 0
 
 
 class UpdateRoom(Command[Room], frozen=True, kw_only=True):
