@@ -73,6 +73,8 @@ def _is_mark(char: str) -> bool:
 
 
 def _is_visible(char: str) -> bool:
+    if "\U0001f000" <= char <= "\U0001fffd":  # emoji, those too that this Python has not heard of
+        return True
     return unicodedata.category(char)[0] in "LNPS" and not _INVISIBLE.match(char)
 
 

@@ -9,6 +9,7 @@ from tertulia.domain.errors import (
     Banned,
     Blocked,
     Forbidden,
+    Muted,
     NoSuchMessage,
     NoSuchRoom,
     NotAMember,
@@ -80,6 +81,15 @@ def need_unblocked(reader: Reader, room: Room) -> None:
     """To say or change something in it. Raises Blocked for a direct room one of whose two has blocked the other."""
     if room.kind is RoomKind.DIRECT and is_blocked(reader, room.id):
         raise Blocked
+
+
+def need_voice(reader: Reader, standing: Standing) -> None:
+    """To be heard in it: a member, and not muted. Raises NotAMember, Blocked, Muted."""
+    if standing.member is None:
+        raise NotAMember
+    need_unblocked(reader, standing.room)
+    if standing.member.muted_until is not None and standing.member.muted_until > reader.now:
+        raise Muted
 
 
 def need_entry(reader: Reader, room_id: RoomId, user_id: UserId, *, is_asked: bool) -> None:

@@ -1,19 +1,77 @@
 """Reactions: emoji on messages, one of each kind for each member."""
 
 from tertulia.domain import commands as c
-from tertulia.domain.models import Actor, Page, Reactor
+from tertulia.domain.errors import Invalid, NoSuchMessage, TooMany
+from tertulia.domain.ids import MessageId, RoomId, Seq
+from tertulia.domain.models import REACTION_KINDS, Actor, Message, Page, Reactor
+from tertulia.services import policy
+from tertulia.services.checks import check_page
+from tertulia.services.names import check_title
 from tertulia.store import Reader, Work
+from tertulia.store import reactions as stored
+
+LONGEST = 32
+"""Characters of an emoji: the longest that Unicode has are of ten."""
 
 
 class Reactions:
+    """Who gives one, or takes it back, is a member who may speak."""
+
     def add(self, command: c.AddReaction, actor: Actor, work: Work) -> c.Reacted:
-        raise NotImplementedError
+        emoji = check_emoji(command.emoji)
+        message = _lock(work, command.message_id, actor, command.room_id)[0]
+        known = stored.find_reaction(work, message.id, emoji, actor.user_id)
+        if known is not None:
+            return _reacted(message, known, emoji, is_added=True)
+        return _add(work, message, emoji, actor)
 
     def remove(self, command: c.RemoveReaction, actor: Actor, work: Work) -> c.Reacted:
-        raise NotImplementedError
+        emoji = check_emoji(command.emoji)
+        message, head = _lock(work, command.message_id, actor, command.room_id)
+        if stored.find_reaction(work, message.id, emoji, actor.user_id) is None:
+            return _reacted(message, head, emoji, is_added=False)
+        return _remove(work, message, emoji, actor)
 
     def toggle(self, command: c.ToggleReaction, actor: Actor, work: Work) -> c.Reacted:
-        raise NotImplementedError
+        emoji = check_emoji(command.emoji)
+        message, _ = _lock(work, command.message_id, actor, command.room_id)
+        is_there = stored.find_reaction(work, message.id, emoji, actor.user_id) is not None
+        return (_remove if is_there else _add)(work, message, emoji, actor)
 
     def list_reactions(self, command: c.ListReactions, actor: Actor, reader: Reader) -> Page[Reactor]:
-        raise NotImplementedError
+        message, _ = policy.see_message(reader, command.message_id, actor)
+        if message.is_deleted:
+            raise NoSuchMessage
+        return stored.list_reactions(reader, message.id, command.cursor, check_page(command.limit))
+
+
+def check_emoji(emoji: str) -> str:
+    """Any short word that can be seen: what clients call an emoji is more than Unicode does. Raises Invalid."""
+    if any(char.isspace() for char in emoji):
+        raise Invalid("emoji must be one word", field="emoji")
+    return check_title(emoji, "emoji", most=LONGEST)
+
+
+def _lock(work: Work, message_id: MessageId, actor: Actor, room_id: RoomId | None) -> tuple[Message, Seq]:
+    """With the end of its log. Raises NoSuchMessage, NotAMember, Blocked, Muted."""
+    message, standing = policy.lock_message(work, message_id, actor, room_id)
+    if message.is_deleted:
+        raise NoSuchMessage
+    policy.need_voice(work, standing)
+    return message, standing.room.last_seq
+
+
+def _add(work: Work, message: Message, emoji: str, by: Actor) -> c.Reacted:
+    if len(message.reactions) >= REACTION_KINDS and stored.count(message, emoji) == 0:
+        raise TooMany(f"A message bears at most {REACTION_KINDS} different emoji")
+    changed, seq = stored.add_reaction(work, message, emoji, by)
+    return _reacted(changed, seq, emoji, is_added=True)
+
+
+def _remove(work: Work, message: Message, emoji: str, by: Actor) -> c.Reacted:
+    changed, seq = stored.remove_reaction(work, message, emoji, by)
+    return _reacted(changed, seq, emoji, is_added=False)
+
+
+def _reacted(message: Message, seq: Seq, emoji: str, *, is_added: bool) -> c.Reacted:
+    return c.Reacted(message=message, seq=seq, is_added=is_added, count=stored.count(message, emoji))

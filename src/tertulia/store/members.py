@@ -13,7 +13,7 @@ from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from tertulia.domain.errors import NoSuchUser
 from tertulia.domain.events import MemberAdded, MemberRemoved, MemberUpdated
-from tertulia.domain.ids import RoomId, Seq, UserId
+from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Membership, Page
 from tertulia.domain.roles import LeaveReason, RoomRole
 from tertulia.store.tables import bans, memberships, rooms, users
@@ -44,7 +44,12 @@ def add_member(work: Work, room_id: RoomId, user_id: UserId, username: str, role
     added = work.append(MemberAdded(user_id=user_id, username=username, role=role, by=by, created_at=work.now), room_id)
     work.sql.execute(
         insert(memberships).values(
-            room_id=room_id, user_id=user_id, role=role.value, read_seq=added.seq, joined_at=work.now
+            room_id=room_id,
+            user_id=user_id,
+            role=role.value,
+            delivered_seq=added.seq,
+            read_seq=added.seq,
+            joined_at=work.now,
         )
     )
     _count(work, room_id, +1)
@@ -148,16 +153,6 @@ def find_successor(reader: Reader, room_id: RoomId) -> Membership | None:
 _SENIORITY = (memberships.c.role.desc(), memberships.c.joined_at, memberships.c.user_id)  # owner > moderator > member
 
 
-def move_read_mark(work: Work, room_id: RoomId, user_id: UserId, seq: Seq) -> bool:
-    """Forward only. Says whether it moved."""
-    moved = work.sql.execute(
-        update(memberships)
-        .where(memberships.c.room_id == room_id, memberships.c.user_id == user_id, memberships.c.read_seq < seq)
-        .values(read_seq=seq)
-    )
-    return moved.rowcount > 0
-
-
 def find_username(reader: Reader, user_id: UserId) -> str | None:
     """The name of somebody who can become a member: deactivated and deleted accounts can not."""
     wanted = select(users.c.username).where(users.c.id == user_id, users.c.is_active, ~users.c.is_deleted)
@@ -197,6 +192,7 @@ def _membership(row: Row[Any]) -> Membership:
         display_name=row.display_name,
         role=RoomRole(row.role),
         muted_until=row.muted_until,
+        delivered_seq=row.delivered_seq,
         read_seq=row.read_seq,
         joined_at=row.joined_at,
     )

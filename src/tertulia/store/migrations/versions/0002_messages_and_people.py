@@ -68,6 +68,7 @@ def upgrade() -> None:
     op.create_index("ix_pins_room_id_seq", "pins", ["room_id", "seq"], unique=False)
 
     op.add_column("memberships", sa.Column("delivered_seq", sa.BigInteger(), server_default="0", nullable=False))
+    op.execute("UPDATE memberships SET delivered_seq = read_seq")
     op.create_index(op.f("ix_memberships_joined_at"), "memberships", ["joined_at"], unique=False)
 
     op.add_column("messages", sa.Column("mentions", Json(), nullable=True))
