@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tertulia.dialects.cafe import cafe_dialects
 from tertulia.dialects.cafe.operations import OPERATIONS
 from tertulia.dialects.conversations import ConversationsDialect
+from tertulia.dialects.direct import DirectDialect
 from tertulia.dialects.simple import SimpleDialect
 from tertulia.domain.commands import Command, Ping
 from tertulia.domain.errors import EmptyMessage, Malformed
@@ -22,6 +23,7 @@ CAFE, _, PACKED = cafe_dialects(LIMITS)
 SIMPLE = SimpleDialect()
 TYPED = [
     ConversationsDialect(),
+    DirectDialect(),
 ]
 """Those whose frames are `{"type": …}` with fields, as their catalogues say."""
 
@@ -51,7 +53,7 @@ simple_frames = st.fixed_dictionaries(
 def typed_frames(dialect):
     """Frames of the right type with values of any: right, nearly right and wrong ones."""
     receives = dialect.catalogue().receives
-    fields = sorted({field for one in receives for field in one.payload.__struct_fields__})
+    fields = sorted({field for one in receives for field in one.payload.__struct_fields__} - {"type"})
     nearly = values | st.sampled_from(["msg-9", "9", 9, "user-9", "conv-1", "msg-0", "online", "hi"])
     return st.fixed_dictionaries(
         {"type": st.sampled_from([one.name for one in receives]) | values},

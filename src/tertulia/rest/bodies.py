@@ -4,7 +4,7 @@ does not know; what goes out is read off the domain's own models, field by field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, Strict
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, Strict
 
 from tertulia.domain.clock import rfc3339
 from tertulia.protocol.fields import Text
@@ -47,7 +47,7 @@ class Shape(BaseModel):
 
 
 class Credentials(Body):
-    """*username* may be the email address."""
+    """*username* may be the email address, which may be called *email*, too."""
 
-    username: Text = Field(examples=["alice"])
+    username: Text = Field(validation_alias=AliasChoices("username", "email"), examples=["alice"])
     password: Text = Field(examples=["correct horse battery staple"])
