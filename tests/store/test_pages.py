@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import event
 
 from scene import Scene, scene_on
+from tertulia.domain.commands import SendMessage
 from tertulia.domain.ids import MessageId, Seq
-from tertulia.store import Reader
-from tertulia.store.messages import list_messages, newest_messages
+from tertulia.store import Reader, Work
+from tertulia.store.log import read_log
+from tertulia.store.messages import list_messages, list_recent, newest_messages
 from tertulia.store.rooms import list_heads
-from tertulia.store.tables import messages
+from tertulia.store.tables import messages, rooms
 
 
 @pytest.mark.parametrize("cursor", [None, 1500, 51])
@@ -45,13 +47,40 @@ async def test_snapshots_and_unread_counts_are_read_from_the_index_too(database_
             assert "uq_messages_room_id_seq" in plan or "sqlite_autoindex_messages_1" in plan, plan
 
 
+async def test_what_a_page_quotes_and_what_is_recent_is_read_from_indexes_too(database_url: str) -> None:
+    async with scene_on(database_url) as scene:
+        ana = await scene.user("ana")
+        room, other = await scene.room(ana), await scene.room(ana)
+        await fill(scene, room.id, ana.user_id, 3000)
+        await scene.say(ana, other, "elsewhere")
+        for n in range(1, 101):
+            await scene.do(ana, SendMessage(room_id=room.id, content=f"reply {n}", reply_to=n))
+        found = await scene.store.read(lambda reader: list_messages(reader, room.id, None, 50))
+        assert [message.quote.text for message in found.items] == [f"message {n}" for n in range(100, 50, -1)]
+        looked_up = [
+            *await plans(scene, lambda reader: list_messages(reader, room.id, None, 50)),
+            *await plans(scene, lambda reader: read_log(reader, [(room.id, 3000)], 100)),
+            # The last one fetches the fifty that were found: of so few messages it may well read all.
+            *(await plans(scene, lambda reader: list_recent(reader, ana.user_id, 200, 50)))[:-1],
+        ]
+        for plan in looked_up:
+            assert not any(slow in plan for slow in ("Seq Scan on messages", "SCAN m", "Bitmap")), plan
+        recent = await scene.store.read(lambda reader: list_recent(reader, ana.user_id, 99, 3))
+        assert [message.content for message in recent] == ["reply 1", "elsewhere", "message 3000"]
+
+
 async def fill(scene: Scene, room_id: int, user_id: int, count: int) -> None:
     now = scene.clock()
     rows = [
         {"room_id": room_id, "seq": i, "user_id": user_id, "content": f"message {i}", "created_at": now}
         for i in range(1, count + 1)
     ]
-    await scene.store.write(lambda work: work.sql.execute(messages.insert(), rows) and None)
+
+    def put(work: Work) -> None:
+        work.sql.execute(messages.insert(), rows)
+        work.sql.execute(rooms.update().where(rooms.c.id == room_id).values(last_seq=count))
+
+    await scene.store.write(put)
 
 
 async def plans(scene: Scene, query: Callable[[Reader], Any]) -> list[str]:
@@ -70,7 +99,7 @@ async def plans(scene: Scene, query: Callable[[Reader], Any]) -> list[str]:
         return [
             "\n".join(str(row[-1]) for row in reader.sql.exec_driver_sql(how + statement, parameters))
             for statement, parameters in executed
-            if "FROM messages" in statement
+            if "FROM messages" in statement or "JOIN messages" in statement
         ]
 
     found = await scene.store.read(explain)

@@ -12,19 +12,32 @@ from tertulia.domain.quotes import quote
 from tertulia.store.mentions import Called, called
 from tertulia.store.work import Reader
 
-_LOOK_UP = (
-    "SELECT 'quoted' AS what, m.id, m.user_id, u.username, m.content, m.mentions, m.is_deleted"
-    " FROM messages m JOIN users u ON u.id = m.user_id WHERE m.id {quoted}"
-    " UNION ALL SELECT 'edited', m.id, m.user_id, '', m.content, m.mentions, m.is_deleted"
-    " FROM messages m WHERE m.id {said} AND m.is_edited"
-    " UNION ALL SELECT 'gone', u.id, u.id, '', '', NULL, u.is_deleted"
-    " FROM users u WHERE u.id {people} AND u.is_deleted"
-)
+_LOOK_UP = """
+    SELECT 'quoted' AS what, m.id, m.user_id, u.username, m.content, m.mentions, m.is_deleted
+    FROM {quoted} q {message} {author}
+    UNION ALL SELECT 'edited', m.id, m.user_id, '', m.content, m.mentions, m.is_deleted
+    FROM {said} q {message} WHERE m.is_edited
+    UNION ALL SELECT 'gone', u.id, u.id, '', '', NULL, u.is_deleted
+    FROM {people} q {person} WHERE u.is_deleted"""
 _NAMES = ("quoted", "said", "people")
-# Lists of ids may be long, so each goes as one value.
-_AMONG = {"sqlite": "IN (SELECT value FROM json_each(:{}))", "postgresql": "= ANY (CAST(:{} AS bigint[]))"}
+# Lists of ids may be long, so each goes as one value. The joins leave the planner no choice but to look up each id.
 _STATEMENTS = {
-    dialect: text(_LOOK_UP.format(**{name: among.format(name) for name in _NAMES})) for dialect, among in _AMONG.items()
+    "sqlite": text(
+        _LOOK_UP.format(
+            **{name: f"json_each(:{name})" for name in _NAMES},
+            message="CROSS JOIN messages m ON m.id = q.value",
+            author="CROSS JOIN users u ON u.id = m.user_id",
+            person="CROSS JOIN users u ON u.id = q.value",
+        )
+    ),
+    "postgresql": text(
+        _LOOK_UP.format(
+            **{name: f"unnest(CAST(:{name} AS bigint[]))" for name in _NAMES},
+            message="CROSS JOIN LATERAL (SELECT * FROM messages WHERE id = q OFFSET 0) m",
+            author="CROSS JOIN LATERAL (SELECT username FROM users WHERE id = m.user_id OFFSET 0) u",
+            person="CROSS JOIN LATERAL (SELECT id, is_deleted FROM users WHERE id = q OFFSET 0) u",
+        )
+    ),
 }
 
 
