@@ -1,5 +1,7 @@
 """All dialects' drivers: a client of each kind that meets the others in one room."""
 
+from driver_conversations import Conversations
+
 from drivers import Cafe, CafeMsgpack, CafeV1, Client, Simple
 
-DRIVERS: list[type[Client]] = [Cafe, CafeV1, CafeMsgpack, Simple]
+DRIVERS: list[type[Client]] = [Cafe, CafeV1, CafeMsgpack, Simple, Conversations]

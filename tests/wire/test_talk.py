@@ -32,8 +32,9 @@ async def test_many_messages_come_in_one_order_to_everybody(people):
             await client.say(f"{name}-{n}")
 
     await asyncio.gather(*(chatter(client, index) for index, client in enumerate(clients)))
+    due = 10 * len(clients)
     for client in clients:
-        await client.until(lambda client=client: sum("-" in text for text in client.texts()) >= 40, "40 messages")
+        await client.until(lambda client=client: sum("-" in text for text in client.texts()) >= due, f"{due} messages")
 
     orders = {tuple(text for text in client.texts() if "-" in text) for client in clients}
     assert len(orders) == 1

@@ -22,7 +22,7 @@ from tertulia.rest.requests import CREDENTIALS_BODY, JSON_BODY, NO_CONTENT, NOT_
 R = TypeVar("R")
 AUTH: list[str | Enum] = ["conversations: auth"]
 CONVERSATIONS: list[str | Enum] = ["conversations"]
-MOST_SKIPPED = 2**31 - 1
+MOST_SKIPPED = 10_000
 Skip = Annotated[int, Query(ge=0, le=MOST_SKIPPED)]
 
 
