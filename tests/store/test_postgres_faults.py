@@ -16,11 +16,11 @@ from servers import Program, postgres
 from tertulia.domain.commands import SendResult
 from tertulia.domain.errors import Forbidden, Unavailable
 from tertulia.domain.events import RoomDeleted
-from tertulia.store import Store, Work
+from tertulia.store import Mentions, Store, Work
 from tertulia.store.tables import rooms
 from tertulia.store.urls import PostgresUrl
 
-from .conftest import ANA, OPEN, World, world_on
+from .conftest import ANA, MUTED, OPEN, World, world_on
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +181,20 @@ async def test_a_lost_answer_doubles_no_post(cut: tuple[Wire, World], nonce: str
     assert wire.cuts == 1
     assert [(result.seq, result.duplicate) for result in results] == [(2, False), (3, False), (4, False)]
     assert [event.content for event in await world.log()] == ["first", "magic 0", "magic 1", "magic 2"]
+    assert world.events == await world.log()
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_lost_answer_loses_no_quote_and_no_mention(cut: tuple[Wire, World], is_late: bool):
+    wire, world = cut
+    first = await world.post(content="first")
+    wire.word, wire.is_late = b"magic", is_late
+    named = Mentions(names=("mo",), here=True)
+    await world.post(content="magic", nonce="n", mentions=named, reply_to=first.message_id)
+
+    assert wire.cuts == 1
+    event = world.events[-1]
+    assert (event.mentions, event.mentions_here, event.quote.text) == ([MUTED], True, "first")
     assert world.events == await world.log()
 
 
