@@ -190,8 +190,8 @@ SHOWN_OCCUPANTS = 500
 
 
 class UserLeft(Ephemeral, frozen=True, kw_only=True, tag="user_left"):
-    """Somebody left the room with the last of their sockets. *reason*: left, disconnected, removed. *present*: as
-    in `UserJoined`."""
+    """Somebody left the room with the last of their sockets. *reason*: left (by saying so), closed (the socket was
+    closed in good order), disconnected, removed. *present*: as in `UserJoined`."""
 
     room_id: RoomId
     user_id: UserId

@@ -151,7 +151,7 @@ class SocketSession:
         self._socket = self._backlog = None
         self._cancel_timer()
         if self._connection is not None:
-            self._lobby.hub.disconnect(self._connection, "left" if code in (1000, 1001) else "disconnected")
+            self._lobby.hub.disconnect(self._connection, "closed" if code in (1000, 1001) else "disconnected")
             self._connection = None
 
     # ---- frames in, in order

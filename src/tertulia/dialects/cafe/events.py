@@ -281,7 +281,8 @@ def user_joined(event: e.UserJoined, own: bool) -> UserJoined:
 
 
 def user_left(event: e.UserLeft, own: bool) -> UserLeft:
-    return UserLeft(event.room_id, event.user_id, event.username, event.reason)
+    reason = "left" if event.reason == "closed" else event.reason
+    return UserLeft(event.room_id, event.user_id, event.username, reason)
 
 
 def user_typing(event: e.UserTyping, own: bool) -> UserTyping:
