@@ -15,7 +15,7 @@ from tertulia.domain.commands import (
     LogPage,
     SendMessage,
 )
-from tertulia.domain.errors import Forbidden, Invalid, Muted, NoSuchMessage, NotAMember, RoleTooLow
+from tertulia.domain.errors import Forbidden, Invalid, NoSuchMessage, RoleTooLow
 from tertulia.domain.ids import MessageId, Seq
 from tertulia.domain.models import Actor, Message, Page, Version
 from tertulia.domain.roles import RoomRole
@@ -67,11 +67,7 @@ class Messages:
             raise Forbidden("Only its author edits a message")
         if message.is_deleted:
             raise NoSuchMessage
-        if standing.member is None:
-            raise NotAMember
-        policy.need_unblocked(work, standing.room)
-        if standing.member.muted_until is not None and standing.member.muted_until > work.now:
-            raise Muted
+        policy.need_voice(work, standing)
         if message.content == command.content:
             return Edited(message=message, seq=stored.last_edit_seq(work, message))
         seq = stored.edit_message(work, message, command.content, find_mentions(command.content), actor)
