@@ -442,43 +442,49 @@ async def test_messages_are_paged_back_oldest_first(people):
     assert (await call(bea, "POST", path, json={"content": " "})).json()["detail"] == "Message content cannot be empty"
 
 
-ROUTES = {
-    "GET": (None, ""),
-    "PATCH": ({"name": "mine"}, ""),
-    "DELETE": (None, ""),
-    "POST": ({"user_id": 1}, "/participants"),
-    "DELETE ": (None, "/participants/user-1"),
-    "DELETE  ": (None, "/participants/{me}"),
-    "GET ": (None, "/messages"),
-    "GET  ": (None, "/messages?before=msg-1&limit=5"),
-    "POST ": ({"content": "knock"}, "/messages"),
-}
+ROUTES = [
+    ("GET", "", None),
+    ("PATCH", "", {"name": "mine"}),
+    ("DELETE", "", None),
+    ("POST", "/participants", {"user_id": 1}),
+    ("DELETE", "/participants/user-1", None),
+    ("DELETE", "/participants/{me}", None),
+    ("GET", "/messages", None),
+    ("GET", "/messages?before=msg-1&limit=5", None),
+    ("POST", "/messages", {"content": "knock", "reply_to": "msg-1"}),
+]
 
 
-@pytest.mark.parametrize("method", ROUTES)
-async def test_every_route_tells_strangers_the_same_whatever_is_there(server, people, method):
-    body, rest = ROUTES[method]
-    ana, bea, kicked, banned = [await people(name) for name in ("ana", "bea", "kicked", "banned")]
-    server.run("create-admin", bea.name, ADMIN_PASSWORD=PASSWORD)
-    admin = await sign_up(bea.base, bea.name)
+async def test_every_route_tells_strangers_the_same_whatever_is_there(server, people):
+    ana, kicked, banned, never = [await people(name) for name in ("ana", "kicked", "banned", "never")]
+    root = await people("root")
+    server.run("create-admin", root.name, ADMIN_PASSWORD=PASSWORD)
+    root = await sign_up(root.base, root.name)
     private = await group(ana, kicked, banned)
     public = f"conv-{(await ana.ask('POST', '/rooms', 201, json={'name': 'Open'})).json()['id']}"
     await kicked.ask("POST", f"/rooms/{public[5:]}/join", 200)
     await call(ana, "DELETE", f"{CHAT}/{public}/participants/{kicked.id}", 204)
-    for who in (kicked, banned):
-        ban = "?ban=true" if who is banned else ""
+    for who, ban in ((kicked, ""), (banned, "?ban=true")):
         await ana.ask("DELETE", f"/rooms/{private[5:]}/members/{who.id}{ban}", 204)
 
-    for who in (admin, kicked, banned, await people("never")):
-        told = []
-        for conversation in (private, public, f"conv-{NOWHERE}"):
-            path = f"{CHAT}/{conversation}{rest.format(me=who.id)}"
-            answer = await call(who, method.strip(), path, **({} if body is None else {"json": body}))
-            told.append((answer.status_code, answer.content))
-        assert len(set(told)) == 1, who.name
-        assert (answer.status_code, answer.json()["detail"]) == (403, STRANGER[1])
-    await call(ana, "GET", f"{CHAT}/{private}", 200)
-    await call(ana, "GET", f"{CHAT}/{public}", 200)
+    for who in (root, kicked, banned, never):
+        for method, rest, body in ROUTES:
+            given = {} if body is None else {"json": body}
+            paths = [f"{CHAT}/{one}{rest.format(me=who.id)}" for one in (private, public, f"conv-{NOWHERE}")]
+            answers = [await call(who, method, path, **given) for path in paths]
+            assert len({(one.status_code, one.content) for one in answers}) == 1, (who.name, method, rest)
+            assert (answers[0].status_code, answers[0].json()["detail"]) == (403, STRANGER[1])
+    for one in (private, public):
+        await call(ana, "GET", f"{CHAT}/{one}", 200)
+
+
+def test_no_route_is_missing_above(server):
+    paths = httpx2.get(f"{server.url}/openapi.json").json()["paths"]
+    one = f"/api{CHAT}/{{conversation_id}}"
+    routes = {(method.upper(), path) for path, methods in paths.items() for method in methods if path.startswith(one)}
+    tried = {(method, one + rest.partition("?")[0]) for method, rest, _ in ROUTES}
+    named = {(method, path.replace("{me}", "{user_id}").replace("user-1", "{user_id}")) for method, path in tried}
+    assert routes == named
 
 
 async def test_the_api_description_names_no_schema_by_its_module(server):
