@@ -25,6 +25,7 @@ from tertulia.services.accounts import Accounts
 from tertulia.services.authenticator import Authenticator
 from tertulia.services.avatars import Avatars
 from tertulia.services.blocks import Blocks
+from tertulia.services.checks import check_message
 from tertulia.services.conversations import Conversations
 from tertulia.services.executor import Executor
 from tertulia.services.handlers import Services, handlers
@@ -44,13 +45,14 @@ from tertulia.transport import logs, pages, problems
 from tertulia.transport.door import HttpDoor
 from tertulia.transport.echo import ECHOED, UNLIMITED_MESSAGE, EchoReceiver
 from tertulia.transport.edge import AnySlash, BodyLimit, CrossOrigin, Origins
-from tertulia.transport.entrance import Endpoint, Entrance, Plain
+from tertulia.transport.entrance import Endpoint, Entrance, Plain, TurnedAway
 from tertulia.transport.monitoring import Gauges, Node
 from tertulia.transport.monitoring import router as monitoring
 from tertulia.transport.pages import asyncapi
 from tertulia.transport.revocation import Revocation
 from tertulia.transport.session import Lobby
 from tertulia.transport.sockets import HttpProtocol, SocketEndpoint, SocketLimits, Sockets, WebSocket
+from tertulia.transport.square import Square
 
 DESCRIPTION = "People talking in real time. The sockets are described at `/api/v1/chat/websocket-info`."
 
@@ -125,7 +127,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     origins = Origins(settings.allowed_origins)
     sockets = Sockets(socket_limits(settings))
-    entrance = open_entrance(settings, parts, origins)
+    square = open_square(settings, parts)
+    plain = plain_sockets(settings, square)
+    entrance = open_entrance(settings, parts, origins, plain)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
@@ -145,8 +149,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     pages.install(app)
-    asyncapi.install(app, channels(settings))
-    for router in routers(HttpDoor(parts.executor, parts.authenticator, parts.hub)):
+    asyncapi.install(app, channels(settings, plain))
+    for router in routers(HttpDoor(parts.executor, parts.authenticator, parts.hub, lambda: len(square))):
         app.include_router(router)
     app.include_router(monitoring(node, Gauges(partial(read_gauges, parts, sockets))))
     app.router.routes.append(WebSocketRoute("/{path:path}", SocketEndpoint(entrance, sockets)))  # not under uvicorn
@@ -200,7 +204,7 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
         await store.stop()
 
 
-def open_entrance(settings: Settings, parts: Parts, origins: Origins) -> Entrance:
+def open_entrance(settings: Settings, parts: Parts, origins: Origins, plain: Sequence[Plain]) -> Entrance:
     """Which path speaks which dialect."""
     lobby = Lobby(
         executor=parts.executor,
@@ -210,7 +214,19 @@ def open_entrance(settings: Settings, parts: Parts, origins: Origins) -> Entranc
         clock=utc_now,
         spread=settings.shutdown_spread,
     )
-    return Entrance(lobby, origins, endpoints(settings), plain_sockets(settings))
+    return Entrance(lobby, origins, endpoints(settings), plain)
+
+
+def open_square(settings: Settings, parts: Parts) -> Square:
+    square = Square(
+        rooms.RoomsPublicDialect(),
+        pace=pace_of(settings),
+        clock=utc_now,
+        check=partial(check_message, most=settings.max_message_length),
+        tell=parts.hub.shout,
+    )
+    parts.hub.on_shouts = square.hear
+    return square
 
 
 def endpoints(settings: Settings) -> Sequence[Endpoint]:
@@ -239,12 +255,19 @@ def endpoints(settings: Settings) -> Sequence[Endpoint]:
     ]
 
 
-def plain_sockets(settings: Settings) -> Sequence[Plain]:
+def plain_sockets(settings: Settings, square: Square) -> Sequence[Plain]:
     """Those that need no account."""
-    return [echo(settings)]
+    is_closed = partial(TurnedAway, "The public socket is switched off on this server")
+    public = Plain(
+        "/ws",
+        square.receiver if settings.public_socket else is_closed,
+        square.catalogue,
+        summary="rooms: the public socket, without an account",
+    )
+    return [public, echo(settings)]
 
 
-def channels(settings: Settings) -> list[Channel]:
+def channels(settings: Settings, plain: Sequence[Plain]) -> list[Channel]:
     """All sockets, as `/asyncapi` describes them."""
     found = [
         Channel(
@@ -259,7 +282,7 @@ def channels(settings: Settings) -> list[Channel]:
         for endpoint in endpoints(settings)
         for dialect in endpoint.dialects.values()
     ]
-    for one in plain_sockets(settings):
+    for one in plain:
         name = one.address.strip("/").replace("/", ".")
         public = Channel(
             name=name,

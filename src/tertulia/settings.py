@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     )
     starter_room: bool = Field(True, description="A new database has a furnished room 1, “Café”, with everyone in it.")
     login_attempts: Positive = Field(10, description="Wrong passwords in 5 minutes before an account has to wait.")
+    public_socket: bool = Field(
+        True, description="`/ws`, where strangers talk to each other without an account; nothing there is kept."
+    )
     echo_unlimited: bool = Field(
         False, description="`/ws/echo` takes up to 16 MiB at any rate, for conformance suites. Not on the internet."
     )
@@ -138,16 +141,23 @@ class Settings(BaseSettings):
     # How much.
     max_message_length: Positive = Field(4000, description="Characters of a message.")
     max_body_bytes: Positive = Field(1_048_576, description="Bytes of an HTTP request's body.")
+    max_avatar_bytes: Positive = Field(10_485_760, description="Bytes of an image that somebody sends as their avatar.")
     max_frame_bytes: Annotated[int, Field(ge=1024)] = Field(65_536, description="Bytes of a WebSocket message.")
     frame_rate: Positive = Field(20, description="Frames a second that a socket may send for long.")
     frame_burst: Positive = Field(60, description="Frames that it may send at once.")
     sockets_per_user: Positive = Field(10, description="With one more, the one that was silent longest is closed.")
     max_sockets: Positive = Field(50_000, description="Open sockets of a node; above it, upgrades get a 503.")
+    presence_members: Positive = Field(
+        500, description="Rooms of more members are not told who comes and goes, only who sets another status."
+    )
     page_size: Annotated[int, Field(gt=0, le=1000)] = Field(100, description="The most that a page of a list holds.")
 
     # How fast.
     heartbeat_interval: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         25, description="Seconds between heartbeats, or WebSocket pings; who is silent for two is gone."
+    )
+    presence_hold: Seconds = Field(
+        3, description="Seconds before others are told that somebody came or went: a page loaded anew is neither."
     )
     slow_consumer_timeout: Seconds = Field(30, description="Seconds that a socket may be behind before it is closed.")
     write_high_water: Positive = Field(65_536, description="Unsent bytes from which on a socket counts as behind.")

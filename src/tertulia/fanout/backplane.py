@@ -1,6 +1,7 @@
 """The backplane: how nodes call to each other. A doorbell: what is durable is in the log, heard or not."""
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Struct
 
 from tertulia.domain.events import DurableEvent, EphemeralEvent, Notice
 from tertulia.domain.ids import RoomId, Seq, UserId
+from tertulia.domain.roles import Status
 
 
 class Word(Struct, frozen=True, array_like=True, tag_field="type"):
@@ -35,7 +37,8 @@ class Told(Word, frozen=True, tag="told"):
 
 
 class Arrived(Word, frozen=True, tag="arrived"):
-    """A user entered a room with the first socket on this node. *version*: of what this node's occupants are."""
+    """A user entered a room with the first socket on this node; or, EVERYWHERE, connected, or is seen in another
+    *status* now. *version*: of what this node's occupants are."""
 
     version: int
     room_id: RoomId
@@ -43,6 +46,7 @@ class Arrived(Word, frozen=True, tag="arrived"):
     username: str
     x: float | None = None
     y: float | None = None
+    status: Status | None = None
 
 
 class Departed(Word, frozen=True, tag="departed"):
@@ -72,13 +76,26 @@ class Ask(Word, frozen=True, tag="ask"):
 
 
 class Everyone(Word, frozen=True, tag="everyone"):
-    """All occupants of this node at *version*: (room, user, name, x, y)."""
+    """All occupants of this node at *version*: (room, user, name, x, y); and who of them is seen otherwise than online."""
 
     version: int
     present: list[tuple[RoomId, UserId, str, float | None, float | None]]
+    statuses: dict[UserId, Status] = {}
 
 
-AnyWord = Happened | Heads | Passed | Told | Arrived | Departed | Emptied | Beat | Ask | Everyone
+class Shout(Struct, frozen=True, array_like=True):
+    """What somebody without an account said, to all others without one."""
+
+    client_id: str
+    content: str
+    created_at: datetime
+
+
+class Shouted(Word, frozen=True, tag="shouted"):
+    shouts: Sequence[Shout]
+
+
+AnyWord = Happened | Heads | Passed | Told | Arrived | Departed | Emptied | Beat | Ask | Everyone | Shouted
 
 encoder = msgspec.msgpack.Encoder()
 decoder: msgspec.msgpack.Decoder[AnyWord] = msgspec.msgpack.Decoder(AnyWord)

@@ -7,7 +7,7 @@ from time import monotonic
 from tertulia.domain.clock import Clock, utc_now
 from tertulia.domain.events import DurableEvent, EphemeralEvent, Notice, PresenceUpdated, UserJoined, UserLeft
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.fanout.backplane import AnyWord, Backplane, Happened, Heads, Passed, Told
+from tertulia.fanout.backplane import AnyWord, Backplane, Happened, Heads, Passed, Shout, Shouted, Told
 from tertulia.fanout.catchup import LogReader
 from tertulia.fanout.connection import Connection, Standing, Subscription
 from tertulia.fanout.counters import Counters
@@ -42,6 +42,7 @@ class Hub:
         self.backplane = backplane
         self.counters = Counters()
         self.on_notice: Callable[[Notice], None] = lambda notice: None
+        self.on_shouts: Callable[[Sequence[Shout]], None] = lambda shouts: None
         self._sockets_per_user = sockets_per_user
         self._connections: dict[Connection, None] = {}
         self._lagging: dict[Connection, None] = {}
@@ -225,6 +226,10 @@ class Hub:
         self._announce_here(event, skip)
         self.backplane.send(Passed(event), None if isinstance(event, PresenceUpdated) else event.room_id)
 
+    def shout(self, shouts: Sequence[Shout]) -> None:
+        """To the other nodes; this one's sockets without an account are no business of the hub's."""
+        self.backplane.send(Shouted(shouts))
+
     def _hear(self, node: str, word: AnyWord) -> None:
         match word:
             case Happened():
@@ -237,6 +242,8 @@ class Hub:
                 self._announce_here(word.event, None)
             case Told():
                 self.on_notice(word.notice)
+            case Shouted():
+                self.on_shouts(word.shouts)
             case _:
                 self._occupancy.hear(node, word)
 

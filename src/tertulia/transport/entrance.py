@@ -39,8 +39,11 @@ class Plain(Struct, frozen=True):
 class TurnedAway:
     """The receiver of a socket that is not welcome where no dialect could say so."""
 
+    def __init__(self, reason: str = "Not allowed") -> None:
+        self._reason = reason
+
     def on_open(self, socket: Socket) -> None:
-        socket.close(1008, "Not allowed")
+        socket.close(1008, self._reason)
 
     def on_text(self, text: str) -> None: ...
     def on_binary(self, data: bytes) -> None: ...
