@@ -1,4 +1,4 @@
-"""Messages: what may be said, what can be changed of it, how it is paged, and how far one has read."""
+"""Messages: what may be said, what can be changed of it, and how it is paged."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from tertulia.domain.errors import (
     NoSuchMessage,
     RoleTooLow,
 )
-from tertulia.domain.events import MessageDeleted, MessageEdited, MessageSent, ReadUpdated
+from tertulia.domain.events import MessageDeleted, MessageEdited, MessageSent
 from tertulia.domain.ids import MessageId, RoomId, Seq
 from tertulia.domain.models import Actor, Reaction, Room, Version
 from tertulia.domain.roles import RoomKind, RoomRole, UserRole
@@ -379,18 +379,3 @@ async def test_the_log_is_read_in_pages(scene: Scene) -> None:
     assert ([event.seq for event in rest.items], rest.has_more, rest.epoch) == ([7, 8, 9, 10], False, scene.store.epoch)
     for values in ({"after": Seq(-1)}, {"limit": 0}, {"limit": 1001}):
         await scene.refuses(Invalid, ana, c.ListEvents(room_id=room.id, **values))
-
-
-async def test_a_read_mark_only_moves_forward_and_is_told_when_it_does(scene: Scene) -> None:
-    ana, ben = await scene.user("ana"), await scene.user("ben")
-    room = await scene.room(ana, ben)
-    one, two = await scene.say(ana, room, "1", "2")
-    assert await scene.do(ben, c.MarkRead(room_id=room.id, seq=one.seq)) == one.seq
-    assert await scene.do(ben, c.MarkRead(room_id=room.id, seq=Seq(0))) == one.seq
-    assert await scene.do(ben, c.MarkRead(room_id=room.id, seq=one.seq)) == one.seq
-    assert await scene.do(ben, c.MarkRead(room_id=room.id, seq=Seq(2**62))) == two.seq
-    assert [(event.user_id, event.seq) for event in scene.announced if isinstance(event, ReadUpdated)] == [
-        (ben.user_id, one.seq),
-        (ben.user_id, two.seq),
-    ]
-    assert len(await scene.log(room.id)) == two.seq

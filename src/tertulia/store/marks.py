@@ -7,11 +7,11 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, literal, select, update
 
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
 from tertulia.domain.models import Membership
-from tertulia.store.tables import memberships, messages
+from tertulia.store.tables import Moment, memberships, messages
 from tertulia.store.work import Reader, Work
 
 
@@ -42,7 +42,7 @@ def stamp_messages(work: Work, mark: Mark, member: Membership, seq: Seq, at: dat
     """In a direct room: each of the other's messages that the mark passes on its way from where *member* has it to
     *seq* says since when."""
     column = messages.c.read_at if mark is Mark.READ else messages.c.delivered_at
-    values: dict[str, Any] = {"delivered_at": func.coalesce(messages.c.delivered_at, at)}
+    values: dict[str, Any] = {"delivered_at": func.coalesce(messages.c.delivered_at, literal(at, Moment()))}
     if mark is Mark.READ:
         values["read_at"] = at
     work.sql.execute(
