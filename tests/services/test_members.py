@@ -20,7 +20,7 @@ from tertulia.domain.errors import (
     RoleTooLow,
     TertuliaError,
 )
-from tertulia.domain.events import MemberAdded, MemberRemoved, MemberUpdated, RoomUpdated
+from tertulia.domain.events import MemberAdded, MemberRemoved, MembershipBegan, MemberUpdated, RoomUpdated
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor, Room
 from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole, UserRole
@@ -366,3 +366,26 @@ async def test_a_group_is_by_invitation_only_and_never_public(scene: Scene) -> N
     await scene.refuses(NoSuchRoom, eve, c.JoinRoom(room_id=room.id))
     invite = await scene.do(ana, c.CreateInvite(room_id=room.id))
     assert (await scene.do(eve, c.AcceptInvite(code=invite.code))).member_count == 3
+
+
+# ---- what the nodes are told
+
+
+async def test_each_membership_that_begins_is_told_to_all_nodes_with_its_place_in_the_log(scene: Scene) -> None:
+    ana, ben, cleo = await scene.user("ana"), await scene.user("ben"), await scene.user("cleo")
+    before = scene.clock()
+    room = await scene.room(ana, ben)
+    await scene.do(cleo, c.JoinRoom(room_id=room.id))
+    await scene.do(cleo, c.JoinRoom(room_id=room.id))
+    await scene.do(ben, c.LeaveRoom(room_id=room.id))
+    invite = await scene.do(ana, c.CreateInvite(room_id=room.id))
+    await scene.do(ben, c.AcceptInvite(code=invite.code))
+
+    told = [notice for committed in scene.heard for notice in committed.notices]
+    began = [MembershipBegan(user_id=one, room_id=room.id, seq=seq) for one, seq in ((1, 1), (2, 2), (3, 3), (2, 5))]
+    assert told == began
+    assert [(event.user_id, event.seq) for event in await scene.log(room.id) if isinstance(event, MemberAdded)] == [
+        (one.user_id, one.seq) for one in began
+    ]
+    assert await scene.store.joined_since(before) == [began[0], *began[2:]], "those who are members now"
+    assert await scene.store.joined_since(scene.clock()) == []

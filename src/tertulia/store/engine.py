@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from tertulia.domain.clock import Clock, utc_now
 from tertulia.domain.errors import Unavailable
+from tertulia.domain.events import MembershipBegan
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.store.lane import Failed, Job
 from tertulia.store.log import LogPart, heads, read_log
+from tertulia.store.members import joined_since
 from tertulia.store.postgres import PostgresEngine
 from tertulia.store.sqlite import SqliteEngine
 from tertulia.store.urls import SqliteUrl, parse_url
@@ -102,6 +105,10 @@ class Store:
     async def read_log(self, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -> dict[RoomId, LogPart]:
         """At most *limit* events after each position, with the head of each log."""
         return await self.read(lambda reader: read_log(reader, wanted, limit))
+
+    async def joined_since(self, moment: datetime) -> Sequence[MembershipBegan]:
+        """The memberships of now that began after *moment*."""
+        return await self.read(lambda reader: joined_since(reader, moment))
 
     async def is_alive(self) -> bool:
         """It answers, and can be written to."""

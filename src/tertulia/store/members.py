@@ -12,7 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from tertulia.domain.errors import NoSuchUser
-from tertulia.domain.events import MemberAdded, MemberRemoved, MemberUpdated
+from tertulia.domain.events import MemberAdded, MemberRemoved, MembershipBegan, MemberUpdated
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Membership, Page
 from tertulia.domain.roles import LeaveReason, RoomRole
@@ -50,8 +50,10 @@ def add_member(work: Work, room_id: RoomId, user_id: UserId, username: str, role
             delivered_seq=added.seq,
             read_seq=added.seq,
             joined_at=work.now,
+            joined_seq=added.seq,
         )
     )
+    work.notify(MembershipBegan(user_id=user_id, room_id=room_id, seq=added.seq))
     _count(work, room_id, +1)
     if ban is not None:
         work.sql.execute(delete(bans).where(bans.c.room_id == room_id, bans.c.user_id == user_id))
@@ -136,6 +138,19 @@ def list_room_ids(reader: Reader, user_id: UserId) -> Sequence[RoomId]:
         .order_by(memberships.c.room_id)
     )
     return [RoomId(room_id) for room_id in reader.sql.execute(wanted).scalars()]
+
+
+def joined_since(reader: Reader, moment: datetime) -> list[MembershipBegan]:
+    """The memberships of now that began after *moment*."""
+    wanted = (
+        select(memberships.c.user_id, memberships.c.room_id, memberships.c.joined_seq)
+        .where(memberships.c.joined_at > moment, memberships.c.joined_seq > 0)
+        .order_by(memberships.c.joined_at)
+    )
+    return [
+        MembershipBegan(user_id=row.user_id, room_id=row.room_id, seq=row.joined_seq)
+        for row in reader.sql.execute(wanted)
+    ]
 
 
 def count_owners(reader: Reader, room_id: RoomId) -> int:

@@ -82,7 +82,7 @@ users = Table(
     Column("email", Text),
     Column("email_key", Text, unique=True),
     Column("display_name", Text, nullable=False),
-    Column("search_key", Text, nullable=False, server_default=""),  # both names, folded, for searching
+    Column("search_key", Text, nullable=False, server_default=""),  # both names, folded and without accents
     Column("avatar_url", Text),
     Column("bio", Text, nullable=False, server_default=""),
     Column("role", Text, nullable=False, server_default="user"),
@@ -174,6 +174,7 @@ memberships = Table(
     Column("delivered_seq", BigInteger, nullable=False, server_default="0"),
     Column("read_seq", BigInteger, nullable=False, server_default="0"),
     Column("joined_at", Moment, nullable=False, index=True),
+    Column("joined_seq", BigInteger, nullable=False, server_default="0"),  # where the log says so; 0: not known
 )
 
 bans = Table(  # what a room holds against somebody who is no member of it

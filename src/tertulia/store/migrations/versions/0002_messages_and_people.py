@@ -69,6 +69,7 @@ def upgrade() -> None:
 
     op.add_column("memberships", sa.Column("delivered_seq", sa.BigInteger(), server_default="0", nullable=False))
     op.execute("UPDATE memberships SET delivered_seq = read_seq")
+    op.add_column("memberships", sa.Column("joined_seq", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index(op.f("ix_memberships_joined_at"), "memberships", ["joined_at"], unique=False)
 
     op.add_column("messages", sa.Column("mentions", Json(), nullable=True))
