@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -481,3 +482,42 @@ def test_sockets_and_rest_say_the_same_of_a_message():
 
     del told["type"], told["message"], told["nonce"]
     assert told == plain(schema, schema["$defs"])
+
+
+def documented():
+    """The objects in the JSON examples of the page of the documentation."""
+    text = (Path(__file__).parents[3] / "docs/dialects/direct.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL):
+        rest = block.strip()
+        while rest:
+            one, end = json.JSONDecoder().raw_decode(rest)
+            rest = rest[end:].strip()
+            yield one
+
+
+def fits(one, kind):
+    """Whether it is of that type, whole and nothing else."""
+    try:
+        return msgspec.to_builtins(msgspec.convert(one, kind)) == one
+    except msgspec.ValidationError:
+        return False
+
+
+def test_the_examples_in_the_documentation_are_true():
+    dialect = direct.DirectDialect()
+    sends = {one.name: one.payload for one in dialect.catalogue().sends}
+    told = {"sent": set(), "received": set(), "rest": set()}
+    for one in documented():
+        if "created_at" in one and "type" not in one:
+            shape = models.DirectMessage if "sender_id" in one else models.DirectOwnUser
+            assert set(one) == set(shape.model_json_schema(mode="serialization")["properties"])
+            told["rest"].add(shape.__name__)
+        elif "type" in one and fits(one, sends.get(one["type"])):
+            told["received"].add(one["type"])
+        else:
+            told["sent"].add(dialect.decode(json.dumps(one), None).name)
+    assert told == {
+        "sent": {one.name for one in dialect.catalogue().receives},
+        "received": {"message", "delivered", "read"},
+        "rest": {"DirectMessage", "DirectOwnUser"},
+    }
