@@ -12,9 +12,10 @@ from tertulia.dialects.cafe import cafe_dialects
 from tertulia.dialects.cafe.operations import OPERATIONS
 from tertulia.dialects.conversations import ConversationsDialect
 from tertulia.dialects.direct import DirectDialect
+from tertulia.dialects.rooms import RoomsDialect, RoomsPublicDialect
 from tertulia.dialects.simple import SimpleDialect
 from tertulia.domain.commands import Command, Ping
-from tertulia.domain.errors import EmptyMessage, Malformed
+from tertulia.domain.errors import Invalid, Malformed
 from tertulia.protocol.dialect import Limits, Request, Unreadable
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -24,6 +25,8 @@ SIMPLE = SimpleDialect()
 TYPED = [
     ConversationsDialect(),
     DirectDialect(),
+    RoomsDialect(),
+    RoomsPublicDialect(),
 ]
 """Those whose frames are `{"type": …}` with fields, as their catalogues say."""
 
@@ -90,7 +93,7 @@ def decode(dialect, frame):
         request = dialect.decode(frame, 1)
     except Unreadable as unreadable:
         answer = dialect.error(unreadable.error, unreadable.name, unreadable.ref)
-        is_expected = isinstance(unreadable.error, Malformed | EmptyMessage)
+        is_expected = isinstance(unreadable.error, Malformed | Invalid)
     else:
         is_expected = isinstance(request, Request) and isinstance(request.command, Command)
         answer = dialect.error(Malformed(), request.name, request.ref)
