@@ -7,16 +7,20 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from tertulia.dialects.cafe import cafe_dialects
+from tertulia.dialects.conversations import ConversationsDialect
 from tertulia.dialects.direct import DirectDialect
 from tertulia.dialects.direct.events import EVENTS
 from tertulia.dialects.direct.operations import OPERATIONS
+from tertulia.dialects.rooms import RoomsDialect, RoomsPublicDialect
+from tertulia.dialects.simple import SimpleDialect
 from tertulia.domain import commands as c
 from tertulia.domain import errors as x
 from tertulia.domain import events as e
 from tertulia.domain.ids import MAX_ID
 from tertulia.domain.models import Quote
 from tertulia.domain.roles import LeaveReason, RoomRole, Status
-from tertulia.protocol.dialect import CloseReason, Request, Unreadable
+from tertulia.protocol.dialect import CloseReason, Limits, Request, Unreadable
 
 DIRECT = DirectDialect()
 AT = datetime(2026, 11, 21, 9, 18, 35, tzinfo=UTC)
@@ -317,3 +321,15 @@ def test_the_catalogue_describes_what_is_told_in_the_very_types():
     for text in frames:
         frame = json.loads(text)
         assert msgspec.to_builtins(msgspec.convert(frame, payloads[frame["type"]])) == frame
+
+
+def test_its_types_have_names_that_no_other_dialect_has():
+    limits = Limits(frame=65536, message=4000, page=100, frames_per_second=20, burst=60, heartbeat_interval=25)
+    others = [SimpleDialect(), ConversationsDialect(), RoomsDialect(), RoomsPublicDialect(), *cafe_dialects(limits)]
+    catalogues = [dialect.catalogue() for dialect in (DIRECT, *others)]
+    types = {id(one.payload): one.payload for each in catalogues for one in (*each.receives, *each.sends)}
+
+    _, schemas = msgspec.json.schema_components(list(types.values()))
+
+    assert not any("direct" in name for name in schemas)  # by its module: two have one name
+    assert {one.payload.__name__ for one in (*SENDS, *RECEIVES)} <= set(schemas)
