@@ -14,128 +14,44 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
+from kinds import of_kind
 from scene import Scene, scene_on
 from tertulia.domain import commands as c
 from tertulia.domain.errors import TertuliaError
-from tertulia.domain.events import (
-    DURABLE_EVENTS,
-    DurableEvent,
-    MemberAdded,
-    MemberRemoved,
-    MemberUpdated,
-    MessageDeleted,
-    MessageEdited,
-    MessageSent,
-    RoomDeleted,
-    RoomUpdated,
-)
+from tertulia.domain.events import DURABLE_EVENTS
 from tertulia.domain.ids import MessageId, Seq
-from tertulia.domain.models import Actor, Membership, Message, Room
-from tertulia.domain.quotes import quote
-from tertulia.domain.roles import RoomRole, UserRole
+from tertulia.domain.models import Actor, Message, Room
+from tertulia.domain.roles import RoomKind, RoomRole, UserRole
 
-replace = msgspec.structs.replace
-
-
-class View(msgspec.Struct, frozen=True):
-    """A room as somebody who follows its events knows it. *room* is None once it is archived."""
-
-    room: Room | None
-    members: dict[int, Membership]
-    messages: dict[int, Message]
-
-
-def apply(view: View, event: DurableEvent) -> View:
-    """Pure: what a client does with an event."""
-    assert view.room is not None, "nothing follows the end of a log"
-    room, members, messages = replace(view.room, last_seq=event.seq), dict(view.members), dict(view.messages)
-    match event:
-        case MessageSent():
-            messages[event.message_id] = Message(
-                id=event.message_id,
-                room_id=event.room_id,
-                seq=event.seq,
-                user_id=event.user_id,
-                username=event.username,
-                content=event.content,
-                kind=event.kind,
-                reply_to=event.reply_to,
-                quote=event.quote,
-                mentions=event.mentions,
-                mentions_here=event.mentions_here,
-                recipient_id=event.recipient_id,
-                created_at=event.created_at,
-            )
-        case MessageEdited():
-            old = messages[event.message_id]
-            messages[old.id] = replace(
-                old,
-                content=event.content,
-                mentions=event.mentions,
-                mentions_here=event.mentions_here,
-                is_edited=True,
-                updated_at=event.updated_at,
-            )
-            messages = requoted(messages, messages[old.id])
-        case MessageDeleted():
-            old = messages[event.message_id]
-            messages[old.id] = replace(
-                old,
-                content="",
-                mentions=[],
-                mentions_here=False,
-                reactions=[],
-                is_deleted=True,
-                updated_at=event.updated_at,
-            )
-            messages = requoted(messages, messages[old.id])
-        case MemberAdded():
-            members[event.user_id] = Membership(
-                room_id=event.room_id,
-                user_id=event.user_id,
-                username=event.username,
-                display_name=event.username.title(),
-                role=event.role,
-                read_seq=event.seq,
-                joined_at=event.created_at,
-            )
-        case MemberUpdated():
-            was = members[event.user_id]
-            members[event.user_id] = replace(was, role=event.role, muted_until=event.muted_until)
-        case MemberRemoved():
-            del members[event.user_id]
-        case RoomUpdated():
-            room = replace(event.room, last_seq=event.seq)
-            assert room.member_count == len(members)
-        case RoomDeleted():
-            return View(None, members, messages)
-    return View(replace(room, member_count=len(members)), members, messages)
-
-
-def requoted(messages: dict[int, Message], of: Message) -> dict[int, Message]:
-    """The replies to *of* show what it says now."""
-    shown = quote(of.id, of.user_id, of.username, of.content, is_deleted=of.is_deleted)
-    return {key: replace(one, quote=shown) if one.reply_to == of.id else one for key, one in messages.items()}
+from .view import View, apply, apply_mark, counts
 
 
 def test_every_durable_event_can_be_applied() -> None:
     import inspect
 
     source = inspect.getsource(apply)
-    assert [event.__name__ for event in DURABLE_EVENTS if f"case {event.__name__}()" not in source] == []
+    assert [event.__name__ for event in DURABLE_EVENTS if f" {event.__name__}()" not in source] == []
 
 
 people = st.sampled_from([0, 0, 1, 2, 3])  # the first, who founded the room, is the busiest
 texts = st.sampled_from(["a", "b", "\nOlá\n", "", "\0", "@ben", "@here, @ana and @cleo"])
 roles = st.sampled_from(list(RoomRole))
+emoji = st.sampled_from(["👍", "🎉", "+1", "a b"])
+which = st.integers(0, 9)
+"""Of the messages that were sent; the last one means one that there is not."""
 
 
 class Life(RuleBasedStateMachine):
     """Four people, one of them an admin, in a room and around it."""
 
-    @initialize(is_private=st.booleans(), cast=st.tuples(*[st.none() | st.sampled_from(list(RoomRole))] * 3))
-    def begin(self, is_private: bool, cast: tuple[RoomRole | None, ...]) -> None:
+    @initialize(
+        kind=st.sampled_from([RoomKind.CHANNEL, *RoomKind]),
+        is_private=st.booleans(),
+        cast=st.tuples(*[st.none() | st.sampled_from(list(RoomRole))] * 3),
+    )
+    def begin(self, kind: RoomKind, is_private: bool, cast: tuple[RoomRole | None, ...]) -> None:
         self.loop = asyncio.new_event_loop()
         self.stack = AsyncExitStack()
         self.folder = TemporaryDirectory()
@@ -143,21 +59,31 @@ class Life(RuleBasedStateMachine):
         self.scene: Scene = self.run(self.stack.enter_async_context(scene_on(url)))
         self.people: list[Actor] = [self.run(self.scene.user(name)) for name in ("ana", "ben", "cleo")]
         self.people.append(self.run(self.scene.user("root", UserRole.ADMIN)))
-        self.room: Room = self.run(self.scene.room(self.people[0], is_private=is_private))
-        for person, role in zip(self.people[1:], cast, strict=True):
-            if role is not None:
-                added = c.AddMember(room_id=self.room.id, user_id=person.user_id, role=role)
-                self.run(self.scene.do(self.people[0], added))
-        self.said: list[MessageId] = []
+        self.room: Room = self.run(self.open(kind, is_private, cast))
+        self.said: list[tuple[MessageId, int]] = []
+        """With who said it."""
         self.codes: list[str] = []
         self.view = self.look()
+        for who, content in enumerate(("Who is @here?", "@ana, me", "\nOlá\n")):
+            self.say(who, content, None, reply=who - 1)
+
+    async def open(self, kind: RoomKind, is_private: bool, cast: tuple[RoomRole | None, ...]) -> Room:
+        ana, ben = self.people[:2]
+        if kind is RoomKind.DIRECT:
+            return await of_kind(self.scene, kind, ana, ben)
+        room = await (
+            self.scene.room(ana, is_private=is_private) if kind is RoomKind.CHANNEL else of_kind(self.scene, kind, ana)
+        )
+        for person, role in zip(self.people[1:], cast, strict=True):
+            if role is not None:
+                await self.scene.do(ana, c.AddMember(room_id=room.id, user_id=person.user_id, role=role))
+        return room
 
     def run(self, coroutine: Any) -> Any:
         return self.loop.run_until_complete(coroutine)
 
     def look(self) -> View:
-        """The room by the services' own words, as one of its members reads it; by the tables when it has none left."""
-        admin = self.people[3]
+        """The room by the services' own words, as its members read it; by the tables when it has none left."""
 
         async def look() -> View:
             seen = await self.scene.store.read(lambda reader: find_view(reader, self.room.id))
@@ -172,13 +98,41 @@ class Life(RuleBasedStateMachine):
             shown = {one.id: one for one in snapshot.messages.items}
             assert shown.items() <= seen.messages.items()
             assert len(shown) == min(50, len(seen.messages))
-            listed = await self.scene.do(admin, c.ListRooms(mine=False))
-            assert (seen.room.id in {one.id for one in listed.items}) == (
-                not seen.room.is_private or admin.user_id in seen.members
-            )
-            return View(replace(snapshot.room, unread=0, read_seq=0), seen.members, seen.messages)
+            assert snapshot.pins == seen.pins
+            assert await self.scene.do(member, c.ListPins(room_id=self.room.id)) == [
+                seen.messages[message_id] for message_id in seen.pins
+            ]
+            await self.see_who_reacted(member, seen)
+            await self.see_what_is_listed(seen)
+            room = replace(snapshot.room, unread=0, mention_count=0, read_seq=0)
+            return View(room, seen.members, seen.messages, seen.pins)
 
         return self.run(look())
+
+    async def see_who_reacted(self, member: Actor, seen: View) -> None:
+        for message in seen.messages.values():
+            if message.reactions:
+                page = await self.scene.do(member, c.ListReactions(message_id=message.id))
+                assert [one.seq for one in page.items] == sorted(one.seq for one in page.items)
+                for group in message.reactions:
+                    assert group.users == [one.user_id for one in page.items if one.emoji == group.emoji]
+                assert len(page.items) == sum(group.count for group in message.reactions)
+
+    async def see_what_is_listed(self, seen: View) -> None:
+        """What everybody's lists say of the room."""
+        room = seen.room
+        assert room is not None
+        for person in self.people:
+            listed = {one.id: one for one in (await self.scene.do(person, c.ListRooms())).items}
+            heads = {one.room_id: one for one in await self.scene.do(person, c.ListHeads())}
+            is_public = room.kind is RoomKind.CHANNEL and not room.is_private
+            assert (room.id in listed) == (is_public or person.user_id in seen.members)
+            assert (room.id in heads) == (person.user_id in seen.members)
+            if person.user_id in seen.members:
+                head, one = heads[room.id], listed[room.id]
+                assert (head.unread, head.mention_count) == counts(seen, person.user_id)
+                assert (one.unread, one.mention_count) == counts(seen, person.user_id)
+                assert (head.seq, head.read_seq) == (one.last_seq, one.read_seq)
 
     def do(self, actor: int, command: c.Command[Any]) -> Any:
         """Run it; what was told of it leads from the old view to the new one."""
@@ -190,30 +144,45 @@ class Life(RuleBasedStateMachine):
             assert len(self.scene.heard) == heard
             return None
         told = [event for committed in self.scene.heard[heard:] for event in committed.events]
+        announced = [event for committed in self.scene.heard[heard:] for event in committed.announced]
         view = self.view
         for event in told:
             assert event.room_id == self.room.id
             assert view.room is not None
             assert event.seq == view.room.last_seq + 1
             view = apply(view, event)
+        for event in announced:
+            view = apply_mark(view, event)
         self.view = self.look()
-        assert unread_aside(view) == unread_aside(self.view), command
+        assert view == self.view, command
         return result
 
-    @rule(who=people, content=texts, nonce=st.sampled_from([None, "n", "m"]), reply=st.integers(0, 4))
+    @rule(who=people, content=texts, nonce=st.sampled_from([None, "n", "m"]), reply=which)
     def say(self, who: int, content: str, nonce: str | None, reply: int) -> None:
-        reply_to = self.said[reply] if reply < len(self.said) else None
+        reply_to = self.message(reply) if reply in {0, 3, 9} else None
         sent = self.do(who, c.SendMessage(room_id=self.room.id, content=content, nonce=nonce, reply_to=reply_to))
         if sent is not None and not sent.duplicate:
-            self.said.append(sent.message_id)
+            self.said.append((sent.message_id, who))
 
-    @rule(who=people, content=texts, which=st.integers(0, 4))
-    def edit(self, who: int, content: str, which: int) -> None:
-        self.do(who, c.EditMessage(message_id=self.message(which), content=content))
+    @rule(who=st.none() | people, content=texts, which=which)
+    def edit(self, who: int | None, content: str, which: int) -> None:
+        self.do(
+            self.author(which) if who is None else who, c.EditMessage(message_id=self.message(which), content=content)
+        )
 
-    @rule(who=people, which=st.integers(0, 4))
-    def delete(self, who: int, which: int) -> None:
-        self.do(who, c.DeleteMessage(message_id=self.message(which)))
+    @rule(who=st.none() | people, which=which)
+    def delete(self, who: int | None, which: int) -> None:
+        self.do(self.author(which) if who is None else who, c.DeleteMessage(message_id=self.message(which)))
+
+    @rule(
+        who=people, which=which, emoji=emoji, kind=st.sampled_from([c.AddReaction, c.RemoveReaction, c.ToggleReaction])
+    )
+    def react(self, who: int, which: int, emoji: str, kind: Any) -> None:
+        self.do(who, kind(message_id=self.message(which), emoji=emoji))
+
+    @rule(who=people, which=which, kind=st.sampled_from([c.PinMessage, c.UnpinMessage]))
+    def pin(self, who: int, which: int, kind: Any) -> None:
+        self.do(who, kind(message_id=self.message(which)))
 
     @rule(who=people, kind=st.sampled_from([c.JoinRoom, c.LeaveRoom, c.EnterRoom]))
     def come_and_go(self, who: int, kind: Any) -> None:
@@ -255,9 +224,13 @@ class Life(RuleBasedStateMachine):
         is_private = msgspec.UNSET if private is None else private
         self.do(who, c.UpdateRoom(room_id=self.room.id, name=name, is_private=is_private, settings={"a": name}))
 
-    @rule(who=people, seq=st.integers(0, 60))
-    def read(self, who: int, seq: int) -> None:
-        self.do(who, c.MarkRead(room_id=self.room.id, seq=Seq(seq)))
+    @rule(who=people, seq=st.integers(0, 60), kind=st.sampled_from([c.MarkRead, c.MarkDelivered]))
+    def mark(self, who: int, seq: int, kind: Any) -> None:
+        self.do(who, kind(room_id=self.room.id, seq=Seq(seq)))
+
+    @rule(who=people, which=which)
+    def read_to(self, who: int, which: int) -> None:
+        self.do(who, c.MarkReadTo(message_id=self.message(which)))
 
     @rule(who=people, is_sure=st.integers(0, 20))
     def archive(self, who: int, is_sure: int) -> None:
@@ -276,7 +249,10 @@ class Life(RuleBasedStateMachine):
             assert [spoken(event) for event in logged] == [spoken(event) for event in told]
 
     def message(self, which: int) -> MessageId:
-        return self.said[which] if which < len(self.said) else MessageId(4711)
+        return self.said[which % len(self.said)][0] if self.said and which < 9 else MessageId(4711)
+
+    def author(self, which: int) -> int:
+        return self.said[which % len(self.said)][1] if self.said else 0
 
     def teardown(self) -> None:
         if hasattr(self, "loop"):
@@ -289,17 +265,13 @@ def find_view(reader: Any, room_id: Any) -> View:
     """Straight from the store, the room as nobody's."""
     from tertulia.store.members import list_members
     from tertulia.store.messages import newest_messages
+    from tertulia.store.pins import list_pinned
     from tertulia.store.rooms import find_standing
 
     standing = find_standing(reader, room_id, 0)
-    members = list_members(reader, room_id, None, 100).items
-    messages = newest_messages(reader, room_id, 10**6, 1000).items
-    return View(standing and standing.room, {one.user_id: one for one in members}, {one.id: one for one in messages})
-
-
-def unread_aside(view: View) -> View:
-    """Read marks move without a durable event."""
-    return replace(view, members={key: replace(one, read_seq=0) for key, one in view.members.items()})
+    members = {one.user_id: one for one in list_members(reader, room_id, None, 100).items}
+    messages: dict[int, Message] = {one.id: one for one in newest_messages(reader, room_id, 10**6, 1000).items}
+    return View(standing and standing.room, members, messages, [*list_pinned(reader, room_id)])
 
 
 def spoken(event: Any) -> Any:
@@ -308,5 +280,5 @@ def spoken(event: Any) -> Any:
     return replace(event, **{name: value for name, value in now.items() if hasattr(event, name)})
 
 
-Life.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None, derandomize=True)
+Life.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None, derandomize=True)
 TestLife = Life.TestCase

@@ -14,7 +14,7 @@ from tertulia.domain.models import Actor, Message
 from tertulia.domain.roles import RoomKind, UserRole
 from tertulia.store import rooms as stored
 
-from .kinds import of_kind, set_blocked
+from kinds import of_kind, set_blocked
 
 READ, DELIVERED = c.MarkRead, c.MarkDelivered
 TOLD = {READ: ReadUpdated, DELIVERED: DeliveredUpdated}

@@ -14,7 +14,7 @@ from tertulia.domain.models import Actor
 from tertulia.domain.roles import RoomKind, RoomRole, UserRole
 from tertulia.services import pins
 
-from .kinds import of_kind, set_blocked
+from kinds import of_kind, set_blocked
 
 
 async def say(scene: Scene, who: Actor, room: Any, *contents: str) -> list[MessageId]:
