@@ -383,6 +383,26 @@ async def test_a_group_needs_no_name(people):
     ana = await people("ana")
     nameless = (await call(ana, "GET", f"{CHAT}/{await group(ana)}", 200)).json()
     assert (nameless["name"], nameless["description"]) == (None, None)
+    named = (await call(ana, "PATCH", f"{CHAT}/{nameless['id']}", 200, json={"name": "Us"})).json()
+    again = (await call(ana, "PATCH", f"{CHAT}/{nameless['id']}", 200, json={"name": None})).json()
+    assert (named["name"], again["name"]) == ("Us", None)
+
+
+async def test_who_has_blocked_somebody_is_not_drawn_into_a_conversation_with_them(people):
+    ana, bea = await people("ana"), await people("bea")
+    ours = await group(ana)
+    before = await direct(ana, bea)
+    await call(bea, "POST", f"{CHAT}/{before}/messages", 201, json={"content": "hi"})
+    await bea.ask("PUT", f"/users/{ana.id}/block", 204)
+
+    for path, body in (
+        (CHAT, {"is_group": True, "participant_ids": user(bea)}),
+        (f"{CHAT}/{ours}/participants", {"user_id": bea.id}),
+        (f"{CHAT}/{before}/messages", {"content": "hello?"}),
+    ):
+        assert (await call(ana, "POST", path, 403, json=body)).json()["code"] == "blocked"
+    assert await direct(ana, bea) == before  # and reading stays
+    assert [one["content"] for one in await listed(ana, before)] == ["hi"]
 
 
 async def test_ones_own_conversations_come_most_recent_first(people):
