@@ -6,6 +6,7 @@ from typing import Any
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.events import SessionsEnded
+from tertulia.domain.ids import UserId
 from tertulia.domain.models import Access, Actor, Tokens, User
 from tertulia.services.accounts import Accounts
 from tertulia.services.authenticator import Authenticator
@@ -20,14 +21,15 @@ CHEAP = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
 
 
 class Accounting:
-    """One node's services of accounts. *store*: another node's, on the same database."""
+    """One node's services of accounts. *store*: another node's, on the same database. *there*: who is connected."""
 
     def __init__(self, scene: Scene, store: Store | None = None, **options: Any) -> None:
         self.scene, self.store, self.clock = scene, store or scene.store, scene.clock
         self.passwords = options.pop("passwords", None) or Passwords(**CHEAP)
         self.tokens = TokenMaker(SECRET, clock=self.clock, access_lifetime=timedelta(minutes=30))
         self.accounts = Accounts(self.store, self.passwords, self.tokens, clock=self.clock, **options)
-        self.people = People()
+        self.there: set[UserId] = set()
+        self.people = People(is_there=self.there.__contains__)
         self.authenticator = Authenticator(self.store, self.tokens, remember=0)
 
     async def register(self, name: str, password: str = PASSWORD, **more: Any) -> User:

@@ -16,7 +16,7 @@ from tertulia.domain.errors import (
     RoleTooLow,
     TertuliaError,
 )
-from tertulia.domain.events import MemberRemoved, MemberUpdated, PresenceUpdated, RoomUpdated, UserChanged
+from tertulia.domain.events import MemberRemoved, MemberUpdated, RoomUpdated, UserChanged
 from tertulia.domain.models import Actor
 from tertulia.domain.roles import LeaveReason, RoomRole, Status, UserRole
 from tertulia.services.starter import open_starter_cafe
@@ -145,19 +145,6 @@ async def test_two_nodes_do_not_give_one_address_to_two(world, other_node):
     assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [EmailTaken]
 
 
-async def test_a_status_is_told_to_those_around(world):
-    ana = await world.enter("ana")
-    user = await world.write(world.people.set_status, c.SetStatus(status=Status.AWAY, text="Lunch"), ana)
-    assert (user.status, user.status_text) == (Status.AWAY, "Lunch")
-    user = await world.write(world.people.set_status, c.SetStatus(status=Status.ONLINE), ana)
-    assert user.status_text == "Lunch"
-    assert world.scene.announced == [
-        PresenceUpdated(user_id=ana.user_id, status=status, text="Lunch", last_seen_at=event.last_seen_at)
-        for status, event in zip((Status.AWAY, Status.ONLINE), world.scene.announced, strict=True)
-    ]
-    assert user.last_seen_at == world.scene.announced[-1].last_seen_at
-
-
 async def test_hostile_values_are_refused_and_nothing_worse(world):
     ana, root = await world.enter("ana"), await world.admin()
     before = await world.scene.everything()
@@ -262,7 +249,7 @@ async def test_what_a_deleted_user_said_stays_as_a_deleted_users(world):
     assert (message.content, message.user_id, message.username) == ("Hello", ana.user_id, "deleted user")
     removed = (await world.scene.log(1))[-1]
     assert isinstance(removed, MemberRemoved)
-    assert (removed.user_id, removed.username, removed.reason) == (ana.user_id, "ana", LeaveReason.DELETED)
+    assert (removed.user_id, removed.username, removed.reason) == (ana.user_id, "deleted user", LeaveReason.DELETED)
     assert set(world.ended) == {ana.session_id, second.refresh_token.split(".")[0]}
     assert UserChanged(user_id=ana.user_id) in world.notices
     with pytest.raises(InvalidToken):

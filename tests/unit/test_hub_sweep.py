@@ -212,5 +212,5 @@ async def test_presence_is_told_once_to_each_who_shares_a_room_and_to_oneself(wo
     cleo.enter(2)
     dan.enter(3)
     await turns()
-    world.hub.announce(PresenceUpdated(user_id=1, status=Status.AWAY, text="", last_seen_at=None))
+    world.hub.announce(PresenceUpdated(user_id=1, status=Status.AWAY, text="", last_seen_at=None, room_ids=[1, 2, 4]))
     assert [len(client.heard("presence_updated")) for client in (ana, ben, cleo, dan)] == [1, 1, 1, 0]

@@ -43,10 +43,11 @@ class Actor(Struct, frozen=True):
 
 
 class Access(Struct, frozen=True):
-    """What a valid token proves: who, and until when."""
+    """What a valid token proves: who, and until when. *status*: the one that they have chosen."""
 
     actor: Actor
     expires_at: datetime
+    status: Status = Status.ONLINE
 
 
 class Session(Struct, frozen=True, kw_only=True):

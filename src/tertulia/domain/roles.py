@@ -41,6 +41,11 @@ class Status(StrEnum):
     OFFLINE = "offline"
     INVISIBLE = "invisible"
 
+    @property
+    def shown(self) -> "Status":
+        """To others, of somebody who is there."""
+        return Status.OFFLINE if self is Status.INVISIBLE else self
+
 
 class LeaveReason(StrEnum):
     """Why a membership ended."""

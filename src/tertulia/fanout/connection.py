@@ -72,7 +72,7 @@ class Connection:
 
     __slots__ = (
         "actor", "address", "beat_at", "dialect", "expires_at", "flow", "id", "last_heard", "on_removed",
-        "paused_since", "place", "rooms", "since", "socket", "write",
+        "paused_since", "place", "rooms", "since", "socket", "status", "write",
     )  # fmt: skip
 
     def __init__(self, socket: Socket, dialect: Dialect, access: Access, *, address: str = "") -> None:
@@ -81,6 +81,8 @@ class Connection:
         self.write = socket.write
         self.actor: Actor = access.actor
         self.expires_at: datetime = access.expires_at
+        self.status = access.status.shown
+        """As its user wanted to be seen when it came."""
         self.since = utc_now()
         self.last_heard = monotonic()
         """When its client last said anything; set by the session."""

@@ -4,16 +4,29 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 
+import msgspec
+
 from tertulia.domain.clock import Clock, utc_now
-from tertulia.domain.events import DurableEvent, EphemeralEvent, Notice, PresenceUpdated, UserJoined, UserLeft
-from tertulia.domain.ids import RoomId, Seq, UserId
+from tertulia.domain.events import (
+    DurableEvent,
+    EphemeralEvent,
+    Notice,
+    PresenceUpdated,
+    UserJoined,
+    UserLeft,
+    UserTyping,
+)
+from tertulia.domain.ids import EVERYWHERE, RoomId, Seq, UserId
+from tertulia.domain.roles import Status
 from tertulia.fanout.backplane import AnyWord, Backplane, Happened, Heads, Passed, Shout, Shouted, Told
 from tertulia.fanout.catchup import LogReader
 from tertulia.fanout.connection import Connection, Standing, Subscription
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.occupancy import Occupancy
+from tertulia.fanout.presence import PeopleReader, Presence
 from tertulia.fanout.rooms import Pacing, Rooms
 from tertulia.fanout.sweep import Sweep
+from tertulia.fanout.wishes import WishList
 from tertulia.protocol.dialect import CloseReason, Occupant
 from tertulia.store import Committed
 
@@ -37,8 +50,10 @@ class Hub:
         heartbeat_interval: float = 25.0,
         slow_consumer_timeout: float = 30.0,
         pacing: Pacing = DEFAULT_PACING,
+        people: PeopleReader | None = None,
+        presence_hold: float = 3.0,
     ) -> None:
-        """*heartbeat_interval*, *slow_consumer_timeout*: seconds."""
+        """*heartbeat_interval*, *slow_consumer_timeout*, *presence_hold*: seconds."""
         self.backplane = backplane
         self.counters = Counters()
         self.on_notice: Callable[[Notice], None] = lambda notice: None
@@ -49,7 +64,11 @@ class Hub:
         self._users: dict[UserId, list[Connection]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._occupancy = Occupancy(backplane.node, say=backplane.send, tell=self._tell_others)
+        self._occupancy = Occupancy(backplane.node, say=backplane.send, tell=self._moved)
+        self._presence = Presence(
+            people, hold=presence_hold, tell=self._tell_presence, found=self._wants_to_be_seen, clock=clock
+        )
+        self._wishes = WishList(people, found=self._wants_to_be_seen)
         self._rooms = Rooms(
             log,
             backplane,
@@ -78,6 +97,8 @@ class Hub:
     async def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        await self._wishes.stop()
+        await self._presence.stop(self._users.keys())
         await self._rooms.stop()
         await self.backplane.stop()
 
@@ -107,6 +128,10 @@ class Hub:
         mine = self._users.setdefault(connection.user_id, [])
         mine.append(connection)
         self._sweep.add(connection)
+        self._occupancy.arrive(EVERYWHERE, connection.user_id, connection.username, None, None, connection.status)
+        if len(mine) == 1:
+            self._presence.come_here(connection.user_id)
+            self._wishes.come(connection.user_id)
         if len(mine) > self._sockets_per_user:
             self.hang_up(min(mine[:-1] or mine, key=lambda one: one.last_heard), CloseReason.TOO_MANY_SOCKETS)
 
@@ -122,7 +147,9 @@ class Hub:
         mine.remove(connection)
         if not mine:
             del self._users[connection.user_id]
+            self._wishes.go(connection.user_id)
         self._rooms.forget(connection, reason)
+        self._occupancy.depart(EVERYWHERE, connection.user_id, "left")
 
     def hang_up(self, connection: Connection, reason: CloseReason) -> None:
         """Say farewell and close; who does not read is not told, and is dropped if it does not begin to."""
@@ -251,6 +278,7 @@ class Hub:
         self._rooms.look(room_ids)
         if room_ids is None and self.backplane.is_up:
             self._occupancy.greet()
+            self._wishes.ask_again()
 
     def _announce_here(self, event: EphemeralEvent, skip: Connection | None) -> None:
         if isinstance(event, PresenceUpdated):
@@ -259,13 +287,40 @@ class Hub:
         fan = self._rooms.fans.get(event.room_id)
         if fan is not None:
             skipped = skip.rooms.get(event.room_id) if skip is not None else None
-            fan.pass_on(event, () if skipped is None else (skipped,))
+            skips = [] if skipped is None else [skipped]
+            if isinstance(event, UserTyping):
+                for user_id in self._wishes.averse_to(event.user_id):
+                    skips += self._rooms.subscriptions_of(fan, user_id)
+            fan.pass_on(event, skips)
             self._rooms.wake(fan)
 
+    # ---- who is there
+
+    def is_there(self, user_id: UserId) -> bool:
+        """Connected, on whichever node; or was a moment ago, and others have not been told yet that they went."""
+        return self._occupancy.is_there(user_id) or self._presence.lingers(user_id)
+
+    def status_of(self, user_id: UserId) -> Status:
+        """As others see it, of somebody who is there."""
+        return self._occupancy.status_of(user_id)
+
+    def blocks_changed(self, user_id: UserId) -> None:
+        """*user_id* has blocked somebody, or does so no longer."""
+        self._wishes.changed(user_id)
+
     def _announce_presence(self, event: PresenceUpdated) -> None:
-        """Once to each connection that shares a room with the user, or is theirs."""
+        """Somebody chose how to be seen. Who is not there is offline, whatever they chose."""
+        self._occupancy.show(event.user_id, event.status)
+        if event.room_ids:
+            self._presence.told(event.user_id)
+        if not self.is_there(event.user_id):
+            event = msgspec.structs.replace(event, status=Status.OFFLINE)
+        self._tell_presence(event)
+
+    def _tell_presence(self, event: PresenceUpdated) -> None:
+        """Once to each connection of this node that hears one of the rooms, or is the user's own."""
         hearers = dict.fromkeys(self.connections_of(event.user_id))
-        for room_id in self._occupancy.rooms_of(event.user_id):
+        for room_id in event.room_ids:
             fan = self._rooms.fans.get(room_id)
             if fan is not None:
                 hearers.update(dict.fromkeys(one.connection for one in fan.subscriptions))
@@ -277,6 +332,17 @@ class Hub:
             frame = frames[dialect.name]
             if frame and connection.paused_since is None:
                 connection.write(frame)
+
+    def _wants_to_be_seen(self, user_id: UserId, status: Status) -> None:
+        self._occupancy.show(user_id, status.shown)
+
+    def _moved(self, event: UserJoined | UserLeft) -> None:
+        if event.room_id != EVERYWHERE:
+            self._tell_others(event)
+        elif isinstance(event, UserJoined):
+            self._presence.come(event.user_id)
+        else:
+            self._presence.go(event.user_id, is_lost=event.reason == "disconnected")
 
     def _tell_others(self, event: UserJoined | UserLeft) -> None:
         fan = self._rooms.fans.get(event.room_id)

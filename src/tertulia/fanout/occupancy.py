@@ -1,4 +1,4 @@
-"""Occupancy: who is in a room now, per user and not per socket, on all nodes.
+"""Occupancy: who is in a room now, per user and not per socket, on all nodes; and who is connected: who is EVERYWHERE.
 
 Each node keeps a picture of all occupants, and tells its own sockets what changes in that picture; so for every
 socket a user's `user_joined` and `user_left` alternate. A node owns the truth about its own users; it numbers its
@@ -12,7 +12,8 @@ from itertools import islice
 from time import monotonic
 
 from tertulia.domain.events import SHOWN_OCCUPANTS, UserJoined, UserLeft
-from tertulia.domain.ids import RoomId, UserId
+from tertulia.domain.ids import EVERYWHERE, RoomId, UserId
+from tertulia.domain.roles import Status
 from tertulia.fanout.backplane import AnyWord, Arrived, Ask, Beat, Departed, Emptied, Everyone
 from tertulia.protocol.dialect import Occupant
 
@@ -26,12 +27,14 @@ NOWHERE: frozenset[str] = frozenset()
 
 
 class _Present:
-    """A user in a room: *sockets* on this node, and the other *nodes* where they are too."""
+    """A user in a room: *sockets* on this node, and the other *nodes* where they are too. *status*: as others see it;
+    said of those who are EVERYWHERE alone."""
 
-    __slots__ = ("nodes", "sockets", "username", "x", "y")
+    __slots__ = ("nodes", "sockets", "status", "username", "x", "y")
 
     def __init__(self, username: str, x: float | None, y: float | None) -> None:
         self.username, self.x, self.y = username, x, y
+        self.status = Status.ONLINE
         self.sockets = 0
         self.nodes = NOWHERE
 
@@ -68,28 +71,51 @@ class Occupancy:
         known = self._lists.get(room_id)
         if known is None:
             room = self._rooms.get(room_id, {})
-            known = [Occupant(user_id=user, username=one.username, x=one.x, y=one.y) for user, one in room.items()]
+            known = [self._occupant(user, one) for user, one in room.items()]
             if known:
                 self._lists[room_id] = known
         return known
 
     def find(self, room_id: RoomId, user_id: UserId) -> Occupant | None:
         one = self._rooms.get(room_id, {}).get(user_id)
-        return None if one is None else Occupant(user_id=user_id, username=one.username, x=one.x, y=one.y)
+        return None if one is None else self._occupant(user_id, one)
 
-    def rooms_of(self, user_id: UserId) -> frozenset[RoomId]:
-        """The rooms that a user is in."""
-        return frozenset(self._rooms_of.get(user_id, ()))
+    def is_there(self, user_id: UserId) -> bool:
+        """Connected, on whichever node."""
+        return user_id in self._rooms.get(EVERYWHERE, ())
+
+    def status_of(self, user_id: UserId) -> Status:
+        """As others see it, of somebody who is there."""
+        one = self._rooms.get(EVERYWHERE, {}).get(user_id)
+        return Status.ONLINE if one is None else one.status
 
     # ---- on this node
 
-    def arrive(self, room_id: RoomId, user_id: UserId, username: str, x: float | None, y: float | None) -> None:
+    def arrive(
+        self,
+        room_id: RoomId,
+        user_id: UserId,
+        username: str,
+        x: float | None,
+        y: float | None,
+        status: Status | None = None,
+    ) -> None:
         """With one more socket."""
-        one = self._put(room_id, user_id, username, x, y)
+        one = self._put(room_id, user_id, username, x, y, status)
         one.sockets += 1
         if one.sockets == 1:
             self._version += 1
-            self._say(Arrived(self._version, room_id, user_id, username, one.x, one.y))
+            self._say(Arrived(self._version, room_id, user_id, username, one.x, one.y, status))
+
+    def show(self, user_id: UserId, status: Status) -> None:
+        """How others see somebody from now on, if they are there."""
+        one = self._rooms.get(EVERYWHERE, {}).get(user_id)
+        if one is None or one.status is status:
+            return
+        self._set_status(user_id, one, status)
+        if one.sockets:
+            self._version += 1
+            self._say(Arrived(self._version, EVERYWHERE, user_id, one.username, status=status))
 
     def place(self, room_id: RoomId, user_id: UserId, x: float, y: float) -> None:
         """Where they are now. The other nodes are not told; they hear of positions otherwise."""
@@ -171,7 +197,7 @@ class Occupancy:
         match word:
             case Arrived():
                 peer.present.add((word.room_id, word.user_id))
-                self._put(word.room_id, word.user_id, word.username, word.x, word.y).nodes |= {node}
+                self._put(word.room_id, word.user_id, word.username, word.x, word.y, word.status).nodes |= {node}
             case Departed():
                 peer.present.discard((word.room_id, word.user_id))
                 self._gone_from(node, word.room_id, word.user_id, word.reason)
@@ -188,21 +214,36 @@ class Occupancy:
         for room_id, user_id in before - peer.present:
             self._gone_from(node, room_id, user_id, "disconnected")
         for room_id, user_id, username, x, y in word.present:
-            self._put(room_id, user_id, username, x, y).nodes |= {node}
+            status = word.statuses.get(user_id, Status.ONLINE) if room_id == EVERYWHERE else None
+            self._put(room_id, user_id, username, x, y, status).nodes |= {node}
 
-    def _put(self, room_id: RoomId, user_id: UserId, username: str, x: float | None, y: float | None) -> _Present:
+    def _put(
+        self, room_id: RoomId, user_id: UserId, username: str, x: float | None, y: float | None, status: Status | None
+    ) -> _Present:
         room = self._rooms.setdefault(room_id, {})
         one = room.get(user_id)
+        is_new = one is None
         if one is None:
             one = room[user_id] = _Present(username, x, y)
-            self._lists.pop(room_id, None)
             self._rooms_of.setdefault(user_id, set()).add(room_id)
-            present = self._first(room_id)
+        if status is not None and one.status is not status:
+            self._set_status(user_id, one, status)
+        if is_new:
+            self._lists.pop(room_id, None)
+            present = [] if room_id == EVERYWHERE else self._first(room_id)
             self._tell(UserJoined(room_id=room_id, user_id=user_id, username=username, x=x, y=y, present=present))
         elif x is not None and y is not None and (one.x, one.y) != (x, y):
             one.x, one.y = x, y
             self._lists.pop(room_id, None)
         return one
+
+    def _set_status(self, user_id: UserId, one: _Present, status: Status) -> None:
+        one.status = status
+        for room_id in self._rooms_of.get(user_id, ()):
+            self._lists.pop(room_id, None)
+
+    def _occupant(self, user_id: UserId, one: _Present) -> Occupant:
+        return Occupant(user_id=user_id, username=one.username, x=one.x, y=one.y, status=self.status_of(user_id).value)
 
     def _gone_from(self, node: str, room_id: RoomId, user_id: UserId, reason: str) -> None:
         one = self._rooms.get(room_id, {}).get(user_id)
@@ -219,7 +260,7 @@ class Occupancy:
         if not room:
             del self._rooms[room_id]
         self._forget_room_of(user_id, room_id)
-        present = self._first(room_id)
+        present = [] if room_id == EVERYWHERE else self._first(room_id)
         self._tell(UserLeft(room_id=room_id, user_id=user_id, username=one.username, reason=reason, present=present))
 
     def _first(self, room_id: RoomId) -> list[UserId]:
@@ -248,4 +289,8 @@ class Occupancy:
             for user_id, one in room.items()
             if one.sockets
         ]
-        self._say(Everyone(self._version, present))
+        statuses: dict[UserId, Status] = {}
+        for user_id, one in self._rooms.get(EVERYWHERE, {}).items():
+            if one.sockets and one.status is not Status.ONLINE:
+                statuses[user_id] = one.status
+        self._say(Everyone(self._version, present, statuses))

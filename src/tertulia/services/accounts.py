@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from tertulia.domain import commands as c
 from tertulia.domain.clock import Clock, utc_now
@@ -9,7 +10,7 @@ from tertulia.domain.errors import InvalidCredentials, InvalidToken, NoSuchSessi
 from tertulia.domain.events import SessionsEnded, UserChanged
 from tertulia.domain.ids import STARTER_ROOM, SessionId, UserId
 from tertulia.domain.models import Actor, Session, Tokens, User
-from tertulia.domain.roles import RoomRole, UserRole
+from tertulia.domain.roles import RoomRole, Status, UserRole
 from tertulia.services.attempts import Attempts
 from tertulia.services.authenticator import digest_of
 from tertulia.services.checks import encode_text
@@ -131,8 +132,10 @@ class Accounts:
             expires_at=work.now + self._tokens.refresh_lifetime,
         )
         stored_sessions.insert_session(work, session)
-        changes = {"password_hash": newer} if newer else {}
-        user = stored_users.update_user(work, user_id, last_seen_at=work.now, **changes)
+        changes: dict[str, Any] = {"password_hash": newer} if newer else {}
+        if now.user.status.shown is not Status.OFFLINE:  # who hides is not seen to log in
+            changes["last_seen_at"] = work.now
+        user = stored_users.update_user(work, user_id, **changes)
         return self._tokens_for(work, session.id, 1, user)
 
     # ---- staying

@@ -12,6 +12,7 @@ from tertulia.domain.errors import InvalidToken
 from tertulia.domain.events import Notice, SessionsEnded, UserChanged
 from tertulia.domain.ids import SessionId
 from tertulia.domain.models import Access, Actor
+from tertulia.domain.roles import Status
 from tertulia.services.tokens import Tokens
 from tertulia.store import Reader, Store, Work
 from tertulia.store.sessions import Login, ended_since, find_login, take_ticket
@@ -21,6 +22,7 @@ MOST_REMEMBERED = 20_000
 
 class Remembered(Struct, frozen=True):
     actor: Actor
+    status: Status
     asked_at: float
 
 
@@ -41,17 +43,14 @@ class Authenticator:
 
     async def access(self, token: str) -> Access:
         claims = self._tokens.read_access_token(token)
-        actor = await self.actor(claims.session_id)
-        if actor.user_id != claims.user_id:
+        known = await self._remembered(claims.session_id)
+        if known.actor.user_id != claims.user_id:
             raise InvalidToken
-        return Access(actor, claims.expires_at)
+        return Access(known.actor, claims.expires_at, known.status)
 
     async def actor(self, session_id: SessionId) -> Actor:
         """Whose login this is, as they are now. Raises InvalidToken if it is nobody's any more."""
-        known = self._known.get(session_id)
-        if known is None or self._now() - known.asked_at >= self._remember:
-            known = await self._look_up(session_id)
-        return known.actor
+        return (await self._remembered(session_id)).actor
 
     async def redeem(self, ticket: str) -> Access:
         """The ticket is used up. Access lasts as long as that of a token made now."""
@@ -59,7 +58,9 @@ class Authenticator:
 
         def take(work: Work) -> Access | None:
             login = take_ticket(work, digest)
-            return None if login is None else Access(actor_of(login), work.now + self._tokens.access_lifetime)
+            if login is None:
+                return None
+            return Access(actor_of(login), work.now + self._tokens.access_lifetime, login.user.status)
 
         # A refusal is raised after the commit: of a ticket that is used up, too.
         access = await self._store.write(take)
@@ -80,6 +81,12 @@ class Authenticator:
     async def ended_since(self, moment: datetime) -> list[SessionId]:
         return await self._store.read(lambda reader: ended_since(reader, moment))
 
+    async def _remembered(self, session_id: SessionId) -> Remembered:
+        known = self._known.get(session_id)
+        if known is None or self._now() - known.asked_at >= self._remember:
+            known = await self._look_up(session_id)
+        return known
+
     async def _look_up(self, session_id: SessionId) -> Remembered:
         asked_at, forgotten = self._now(), self._forgotten
 
@@ -90,7 +97,7 @@ class Authenticator:
         if login is None:
             self._known.pop(session_id, None)
             raise InvalidToken
-        known = Remembered(actor_of(login), asked_at)
+        known = Remembered(actor_of(login), login.user.status, asked_at)
         if forgotten == self._forgotten:  # else the answer may be older than what was to be forgotten
             self._known[session_id] = known
             self._known.move_to_end(session_id)

@@ -1,10 +1,7 @@
 """Passwords: Argon2id on threads of their own, and the rules for new ones (after NIST SP 800-63B §3.1.1)."""
 
 import asyncio
-import contextlib
 import os
-import sys
-import threading
 import unicodedata
 from base64 import b64encode
 from collections import Counter
@@ -21,6 +18,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from tertulia.domain.errors import Unavailable, WeakPassword
 from tertulia.services.attempts import place_of
 from tertulia.services.checks import check_text
+from tertulia.services.threads import be_nice
 from tertulia.store.users import fold
 
 SHORTEST, LONGEST = 8, 256
@@ -30,8 +28,6 @@ MOST_WAITING = 200
 """More than are done within a few seconds, after which nobody waits for their login any more."""
 MOST_WAITING_OF_A_PLACE = 50
 """So that a stranger who registers or guesses without end does not keep everybody else out."""
-NICENESS = 10
-"""Of the threads that hash: when the machine is busy, messages go first."""
 
 T = TypeVar("T")
 
@@ -48,7 +44,7 @@ class Passwords:
         # Nobody's hash: of random bytes, so that no password gives it, and it costs what everybody's does.
         salt, digest = (b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
         self._nobody = f"$argon2id$v=19$m={memory_cost},t={time_cost},p={parallelism}${salt}${digest}"
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords", initializer=_be_nice)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords", initializer=be_nice)
         self._waiting: Counter[str] = Counter()  # by address
 
     async def hash(self, password: str, address: str = "") -> str:
@@ -109,9 +105,3 @@ def _normal(password: str) -> str:
 
 def _is_text(password: str) -> bool:
     return "\0" not in password and not any("\ud800" <= char <= "\udfff" for char in password)
-
-
-def _be_nice() -> None:
-    if sys.platform == "linux":  # where a thread has a priority of its own
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,37 +1,60 @@
 """People: profiles, who is there, and accounts that are changed by admins or deleted by their owners."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from tertulia.domain import commands as c
-from tertulia.domain.errors import LastAdmin, NoSuchUser, RoleTooLow
+from tertulia.domain.errors import Invalid, LastAdmin, NoSuchUser, RoleTooLow
 from tertulia.domain.events import PresenceUpdated, UserChanged
+from tertulia.domain.ids import UserId
 from tertulia.domain.models import Actor, Page, User
-from tertulia.domain.roles import UserRole
+from tertulia.domain.roles import Status, UserRole
 from tertulia.services.accounts import end_sessions
 from tertulia.services.checks import check_page, check_text
 from tertulia.services.members import release
 from tertulia.services.names import check_display_name, check_email
 from tertulia.store import Reader, Work
 from tertulia.store import users as stored
+from tertulia.store.avatars import remove_avatar
+from tertulia.store.blocks import forget_blocks
+from tertulia.store.members import list_room_ids
 
 LONGEST_BIO = 1000
 LONGEST_STATUS = 140
 
 
+MOST_SKIPPED = 10_000
+"""Users that a page may pass over: more are passed over by a cursor, which costs nothing."""
+
+IsThere = Callable[[UserId], bool]
+"""Whether somebody is connected, anywhere; or was a moment ago, and may be back at once."""
+
+
+def nobody_is(user_id: UserId) -> bool:
+    """For where there are no sockets."""
+    return False
+
+
 class People:
+    def __init__(self, *, is_there: IsThere = nobody_is) -> None:
+        self._is_there = is_there
+
     def get_user(self, command: c.GetUser, actor: Actor, reader: Reader) -> User:
         user = stored.get_user(reader, command.user_id)
         if user.is_deleted and user.id != actor.user_id:
             raise NoSuchUser
-        return as_seen_by(user, actor)
+        return as_seen_by(user, actor, self._is_there)
 
     def list_users(self, command: c.ListUsers, actor: Actor, reader: Reader) -> Page[User]:
         q = check_text(command.q or "", "q", most=100).strip()
-        page = stored.list_users(reader, q=q, cursor=command.cursor, limit=check_page(command.limit))
-        return Page([as_seen_by(user, actor) for user in page.items], page.next_cursor)
+        if not 0 <= command.skip <= MOST_SKIPPED:
+            raise Invalid(f"skip must be from 0 to {MOST_SKIPPED}", field="skip")
+        limit = check_page(command.limit)
+        page = stored.list_users(reader, q=q, cursor=command.cursor, skip=command.skip, limit=limit)
+        return Page([as_seen_by(user, actor, self._is_there) for user in page.items], page.next_cursor)
 
     def update_profile(self, command: c.UpdateProfile, actor: Actor, work: Work) -> User:
         changes: dict[str, Any] = {}
@@ -44,14 +67,35 @@ class People:
         return stored.update_user(work, actor.user_id, **changes)
 
     def set_status(self, command: c.SetStatus, actor: Actor, work: Work) -> User:
-        """Told to those who share a room with them."""
-        changes: dict[str, Any] = {"status": command.status.value, "last_seen_at": work.now}
+        """Told to all who share a room with them; unless they are unseen before and after, and change no text. What
+        each hears is that they are offline, if they are not connected. Who hides was last seen at that moment."""
+        stored.lock_users(work, actor.user_id)
+        before = stored.get_user(work, actor.user_id)
+        text = before.status_text
         if command.text is not UNSET:
-            changes["status_text"] = check_text(command.text.strip(), "text", most=LONGEST_STATUS)
-        user = stored.update_user(work, actor.user_id, **changes)
-        work.announce(
-            PresenceUpdated(user_id=user.id, status=user.status, text=user.status_text, last_seen_at=user.last_seen_at)
+            text = check_text(command.text.strip(), "text", most=LONGEST_STATUS)
+        if before.is_deleted:
+            return before
+        changes: dict[str, Any] = {}
+        if command.status is not before.status:
+            changes["status"] = command.status.value
+        if text != before.status_text:
+            changes["status_text"] = text
+        shown = command.status.shown
+        is_unseen = shown is before.status.shown is Status.OFFLINE
+        if shown is Status.OFFLINE and not is_unseen and self._is_there(actor.user_id):
+            changes["last_seen_at"] = work.now
+        user = stored.update_user(work, actor.user_id, **changes) if changes else before
+        is_secret = is_unseen and text == before.status_text
+        told = PresenceUpdated(
+            user_id=user.id,
+            username=user.username,
+            status=shown,
+            text=text,
+            last_seen_at=user.last_seen_at,
+            room_ids=[] if is_secret else list(list_room_ids(work, user.id)),
         )
+        work.announce(told)
         return user
 
     def update_account(self, command: c.UpdateAccount, actor: Actor, work: Work) -> User:
@@ -73,18 +117,25 @@ class People:
         if not updated.is_active or (user.role is UserRole.ADMIN and updated.role is not UserRole.ADMIN):
             end_sessions(work, user.id)
         work.notify(UserChanged(user_id=user.id))
-        return updated
+        return as_seen_by(updated, actor, self._is_there)
 
     def delete_account(self, command: c.DeleteAccount, actor: Actor, work: Work) -> None:
         """Their rooms stay: one that they alone owned is its next in rank's, of those the longest a member's."""
         if stored.lock_admins(work) == [actor.user_id]:
             raise LastAdmin
+        stored.lock_users(work, actor.user_id)
         release(work, actor.user_id, actor.username)
+        forget_blocks(work, actor.user_id)
+        remove_avatar(work, actor.user_id)
         stored.blank_user(work, actor.user_id)
         end_sessions(work, actor.user_id)
         work.notify(UserChanged(user_id=actor.user_id))
 
 
-def as_seen_by(user: User, actor: Actor) -> User:
-    """The email address is for the user and for admins alone."""
-    return user if actor.is_admin or user.id == actor.user_id else msgspec.structs.replace(user, email=None)
+def as_seen_by(user: User, actor: Actor, is_there: IsThere) -> User:
+    """The email address is for the user and for admins alone; the status that they chose, for the user. Others see
+    that somebody is offline who is, or wants to be."""
+    if user.id == actor.user_id:
+        return user
+    shown = user.status.shown if is_there(user.id) else Status.OFFLINE
+    return msgspec.structs.replace(user, status=shown, email=user.email if actor.is_admin else None)

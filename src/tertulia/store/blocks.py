@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import User
@@ -30,7 +30,7 @@ def blockers_among(reader: Reader, user_id: UserId, candidates: Collection[UserI
 def block(work: Work, user_id: UserId, blocked_id: UserId) -> bool:
     """False: it is so already."""
     lock_users(work, user_id, blocked_id)
-    if _has_blocked(work, user_id, blocked_id):
+    if has_blocked(work, user_id, blocked_id):
         return False
     room_id = _lock_direct_room(work, user_id, blocked_id)
     work.sql.execute(insert(blocks).values(user_id=user_id, blocked_id=blocked_id, created_at=work.now))
@@ -41,11 +41,11 @@ def block(work: Work, user_id: UserId, blocked_id: UserId) -> bool:
 def unblock(work: Work, user_id: UserId, blocked_id: UserId) -> bool:
     """False: it is so already. Their direct room stays closed if the other one has blocked, too."""
     lock_users(work, user_id, blocked_id)
-    if not _has_blocked(work, user_id, blocked_id):
+    if not has_blocked(work, user_id, blocked_id):
         return False
     room_id = _lock_direct_room(work, user_id, blocked_id)
     work.sql.execute(delete(blocks).where(blocks.c.user_id == user_id, blocks.c.blocked_id == blocked_id))
-    _close(work, room_id, is_blocked=_has_blocked(work, blocked_id, user_id))
+    _close(work, room_id, is_blocked=has_blocked(work, blocked_id, user_id))
     return True
 
 
@@ -61,7 +61,8 @@ def list_blocked(reader: Reader, user_id: UserId) -> list[User]:
 
 
 def count_blocked(reader: Reader, user_id: UserId) -> int:
-    return len(reader.sql.execute(select(blocks.c.blocked_id).where(blocks.c.user_id == user_id)).all())
+    wanted = select(func.count()).select_from(blocks).where(blocks.c.user_id == user_id)
+    return reader.sql.execute(wanted).scalar_one()
 
 
 def blocked_by(reader: Reader, user_ids: Collection[UserId]) -> dict[UserId, set[UserId]]:
@@ -81,7 +82,7 @@ def forget_blocks(work: Work, user_id: UserId) -> list[UserId]:
     return blockers
 
 
-def _has_blocked(reader: Reader, user_id: UserId, blocked_id: UserId) -> bool:
+def has_blocked(reader: Reader, user_id: UserId, blocked_id: UserId) -> bool:
     wanted = select(blocks.c.user_id).where(blocks.c.user_id == user_id, blocks.c.blocked_id == blocked_id)
     return reader.sql.execute(wanted).scalar() is not None
 

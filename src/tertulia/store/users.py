@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Row, Select, insert, or_, select, update
+from sqlalchemy import Row, Select, insert, select, update
 
 from tertulia.domain.errors import EmailTaken, NameTaken, NoSuchUser
 from tertulia.domain.ids import UserId
@@ -28,6 +28,28 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+def searchable(text: str) -> str:
+    """What searches compare: folded, and without the marks that are often left out. "jose" finds "José", "lodz" finds
+    "Łódź"; vowel signs and the marks of kana, which make another letter, stay."""
+    decomposed = unicodedata.normalize("NFKD", fold(text)).translate(_PLAIN)
+    bare = "".join(char for char in decomposed if not _is_left_out(unicodedata.combining(char)))
+    return unicodedata.normalize("NFC", bare)
+
+
+def search_key(username: str, display_name: str) -> str:
+    """Both names, which nothing that is searched for goes across."""
+    return f"{searchable(username)}\n{searchable(display_name)}"
+
+
+def _is_left_out(combining_class: int) -> bool:
+    """Hebrew and Arabic vowels (10 to 36); accents and whatever else stands above or below a letter (200 and up)."""
+    return 10 <= combining_class <= 36 or combining_class >= 200
+
+
+_PLAIN = str.maketrans({"æ": "ae", "đ": "d", "ħ": "h", "ı": "i", "ł": "l", "œ": "oe", "ø": "o"})
+"""Letters with a stroke, which Unicode does not take apart."""
+
+
 def insert_user(
     work: Work,
     *,
@@ -46,8 +68,10 @@ def insert_user(
         email=email,
         email_key=None if email is None else fold(email),
         display_name=display_name,
+        search_key=search_key(username, display_name),
         role=role.value,
         password_hash=password_hash,
+        status=Status.ONLINE.value,
         created_at=work.now,
     )
     return get_user(work, UserId(work.sql.execute(new.returning(users.c.id)).scalar_one()))
@@ -103,17 +127,15 @@ def lock_users(work: Work, *user_ids: UserId) -> None:
         work.sql.execute(wanted.with_for_update(key_share=True))
 
 
-def list_users(reader: Reader, *, q: str, cursor: UserId | None, limit: int) -> Page[User]:
-    """By id, ascending; those who are gone left out. *q*: part of the username or display name, in any case."""
+def list_users(reader: Reader, *, q: str, cursor: UserId | None, skip: int, limit: int) -> Page[User]:
+    """By id, ascending; those who are gone left out. *q*: part of the username or display name, in any case, with or
+    without accents."""
     wanted: Select[Any] = select(users).where(users.c.is_active, ~users.c.is_deleted)
     if q:
-        # SQLite, and PostgreSQL in some locales, fold nothing but ASCII: so we ask for the usual spellings of the rest.
-        spellings = {q, q.lower(), q.upper(), q.title(), q.capitalize()}
-        names = [users.c.display_name.icontains(spelling, autoescape=True) for spelling in sorted(spellings)]
-        wanted = wanted.where(or_(users.c.username_key.contains(fold(q), autoescape=True), *names))
+        wanted = wanted.where(users.c.search_key.contains(searchable(q), autoescape=True))
     if cursor is not None:
         wanted = wanted.where(users.c.id > cursor)
-    found = [user_of(row) for row in reader.sql.execute(wanted.order_by(users.c.id).limit(limit + 1))]
+    found = [user_of(row) for row in reader.sql.execute(wanted.order_by(users.c.id).offset(skip).limit(limit + 1))]
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
@@ -126,6 +148,8 @@ def update_user(work: Work, user_id: UserId, **values: Any) -> User:
             raise EmailTaken
     if "email" in values:
         values["email_key"] = None if email is None else fold(email)
+    if "display_name" in values and "search_key" not in values:
+        values["search_key"] = search_key(get_user(work, user_id).username, values["display_name"])
     if values:
         work.sql.execute(update(users).where(users.c.id == user_id, ~users.c.is_deleted).values(**values))
     return get_user(work, user_id)
@@ -148,6 +172,7 @@ def blank_user(work: Work, user_id: UserId) -> None:
         username_key=f"\x1fdeleted {user_id}",  # no name that anybody can take begins like this
         email=None,
         display_name=DELETED_NAME,
+        search_key="",
         avatar_url=None,
         bio="",
         role=UserRole.USER.value,

@@ -1,7 +1,7 @@
 """The edge of HTTP, in plain ASGI: paths with and without a trailing slash, who may call from another origin, and how
 large a body may be."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -31,31 +31,35 @@ class AnySlash:
 
 class BodyLimit:
     """A body of more than *most* bytes is refused: at once if its length is told, else where it goes over that.
+    *larger*: paths that take more, and how much.
 
     The framework's own limit answers the former in plain text, and before anybody could say who may read the answer.
     """
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app, self._most = app, most
-        self._refusal = TooLarge(f"The body is larger than {most} bytes")
+    def __init__(self, app: ASGIApp, most: int, larger: Mapping[str, int] | None = None) -> None:
+        self._app, self._most, self._larger = app, most, larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif _told_length(scope) > self._most:
-            await problem_of(self._refusal)(scope, receive, send)
+            return
+        most = self._larger.get(scope["path"], self._most)
+        refusal = TooLarge(f"The body is larger than {most} bytes")
+        if _told_length(scope) > most:
+            await problem_of(refusal)(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive), send)
+            await self._app(scope, self._counted(receive, most, refusal), send)
 
-    def _counted(self, receive: Receive) -> Receive:
+    @staticmethod
+    def _counted(receive: Receive, most: int, refusal: TooLarge) -> Receive:
         got = 0
 
         async def counted() -> Message:
             nonlocal got
             message = await receive()
             got += len(message.get("body", b""))
-            if got > self._most:
-                raise HTTPException(413, self._refusal.message)  # of all that is raised, FastAPI lets this through
+            if got > most:
+                raise HTTPException(413, refusal.message)  # of all that is raised, FastAPI lets this through
             return message
 
         return counted

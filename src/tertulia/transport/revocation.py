@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tertulia.domain.clock import Clock
 from tertulia.domain.errors import TertuliaError, Unavailable
-from tertulia.domain.events import Notice, SessionsEnded, UserChanged
+from tertulia.domain.events import BlocksChanged, Notice, SessionsEnded, UserChanged
 from tertulia.domain.ids import UserId
 from tertulia.domain.models import Access
 from tertulia.fanout import Hub
@@ -35,6 +35,8 @@ class Revocation:
                 self._hub.end_sessions(notice.session_ids)
             case UserChanged():
                 self._start(notice.user_id)
+            case BlocksChanged():
+                self._hub.blocks_changed(notice.user_id)
             case _:
                 pass
 

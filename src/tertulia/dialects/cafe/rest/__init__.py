@@ -8,7 +8,7 @@ from tertulia.dialects.cafe.rest.members import invites, members
 from tertulia.dialects.cafe.rest.messages import messages, room_messages
 from tertulia.dialects.cafe.rest.reactions import pins, reactions
 from tertulia.dialects.cafe.rest.rooms import room_life, rooms
-from tertulia.dialects.cafe.rest.users import me, users
+from tertulia.dialects.cafe.rest.users import avatars, blocks, me, users
 from tertulia.protocol.door import Door
 
 
@@ -30,6 +30,8 @@ def router(door: Door) -> APIRouter:
         rooms,
         members,
         me,
+        avatars,
+        blocks,
         users,
         sessions,
         logins,

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from tertulia.store.tables import Id, Json, Moment
+from tertulia.store.users import search_key
 
 revision = "0002"
 down_revision = "0001"
@@ -83,11 +84,23 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("search_key", sa.Text(), server_default="", nullable=False))
 
     # What is chosen and what is shown are two things from now on: who is not connected is offline whatever they chose.
-    op.execute("UPDATE users SET status = 'online' WHERE status = 'offline'")
+    op.execute("UPDATE users SET status = 'online' WHERE status = 'offline' AND NOT is_deleted")
+    fill_search_keys(op.get_bind())
 
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION post_batch")
         op.execute(POST_BATCH)
+
+
+def fill_search_keys(connection: sa.Connection) -> None:
+    """Some thousands at a time: what is searched for is made in Python."""
+    users = sa.table("users", *(sa.column(name) for name in ("id", "username", "display_name", "search_key")))
+    page = sa.select(users.c.id, users.c.username, users.c.display_name).order_by(users.c.id).limit(5000)
+    fill = sa.update(users).where(users.c.id == sa.bindparam("user")).values(search_key=sa.bindparam("key"))
+    last = 0
+    while rows := connection.execute(page.where(users.c.id > last)).all():
+        connection.execute(fill, [{"user": row.id, "key": search_key(row.username, row.display_name)} for row in rows])
+        last = rows[-1].id
 
 
 # As in 0001, with what belongs to a message now. *p_names* has a JSON list of folded usernames for each post that
