@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kinds import of_kind, set_blocked
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import NoSuchMessage, NoSuchRoom, NotAMember
@@ -13,8 +14,6 @@ from tertulia.domain.ids import MessageId, Seq
 from tertulia.domain.models import Actor, Message
 from tertulia.domain.roles import RoomKind, UserRole
 from tertulia.store import rooms as stored
-
-from kinds import of_kind, set_blocked
 
 READ, DELIVERED = c.MarkRead, c.MarkDelivered
 TOLD = {READ: ReadUpdated, DELIVERED: DeliveredUpdated}

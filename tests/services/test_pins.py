@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kinds import of_kind, set_blocked
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Blocked, Muted, NoSuchMessage, NoSuchRoom, NotAMember, RoleTooLow, TooMany
@@ -13,8 +14,6 @@ from tertulia.domain.ids import MessageId
 from tertulia.domain.models import Actor
 from tertulia.domain.roles import RoomKind, RoomRole, UserRole
 from tertulia.services import pins
-
-from kinds import of_kind, set_blocked
 
 
 async def say(scene: Scene, who: Actor, room: Any, *contents: str) -> list[MessageId]:
