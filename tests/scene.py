@@ -34,7 +34,7 @@ class Scene:
         self.rooms, self.members, self.messages = Rooms(store, pictures=Pictures(good_for=0)), Members(), Messages()
         self.heard: list[Committed] = []
         store.on_commit = self.heard.append
-        self.conversations, self.reactions, self.pins, self.marks = Conversations(), Reactions(), Pins(), Marks()
+        self.conversations, self.reactions, self.pins, self.marks = Conversations(store), Reactions(), Pins(), Marks()
         self.blocks = Blocks()
         rooms, members, messages = self.rooms, self.members, self.messages
         conversations, reactions, pins, marks, blocks = (
@@ -66,7 +66,6 @@ class Scene:
             c.PinMessage: pins.pin,
             c.UnpinMessage: pins.unpin,
             c.CreateGroup: conversations.create_group,
-            c.OpenDirect: conversations.open_direct,
             c.BlockUser: blocks.block,
             c.UnblockUser: blocks.unblock,
         }
@@ -83,6 +82,7 @@ class Scene:
             c.ListReactions: reactions.list_reactions,
             c.ListPins: pins.list_pins,
             c.FindDirect: conversations.find_direct,
+            c.FindVoice: conversations.find_voice,
             c.GetConversation: conversations.get_conversation,
             c.ListConversations: conversations.list_conversations,
             c.ListBlocked: blocks.list_blocked,
@@ -94,6 +94,10 @@ class Scene:
             return await self._send(self.messages.post(command, actor))
         if kind is c.EnterRoom:
             return await self.rooms.enter(command, actor)
+        if kind is c.OpenDirect:
+            return await self.conversations.open_direct(command, actor)
+        if kind is c.ListVisibleRooms:
+            return await self.rooms.list_visible(command, actor)
         if kind in self._reads:
             return await self.store.read(lambda reader: self._reads[kind](command, actor, reader))
         return await self.store.write(lambda work: self._writes[kind](command, actor, work))

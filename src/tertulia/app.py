@@ -41,6 +41,7 @@ from tertulia.services.starter import open_starter_cafe
 from tertulia.services.tokens import Tokens
 from tertulia.settings import Settings, load
 from tertulia.store import Store
+from tertulia.store.presence import Presences
 from tertulia.transport import logs, pages, problems
 from tertulia.transport.door import HttpDoor
 from tertulia.transport.echo import ECHOED, UNLIMITED_MESSAGE, EchoReceiver
@@ -54,6 +55,8 @@ from tertulia.transport.session import Lobby
 from tertulia.transport.sockets import HttpProtocol, SocketEndpoint, SocketLimits, Sockets, WebSocket
 from tertulia.transport.square import Square
 
+FORM_BYTES = 16 * 1024
+"""What a form may hold besides its file."""
 DESCRIPTION = "People talking in real time. The sockets are described at `/api/v1/chat/websocket-info`."
 
 
@@ -83,20 +86,6 @@ def build(settings: Settings) -> Parts:
         registration_open=settings.registration == "open",
         login_attempts=settings.login_attempts,
     )
-    messages = Messages(max_length=settings.max_message_length)
-    services = Services(
-        accounts=accounts,
-        people=People(),
-        avatars=Avatars(store),
-        blocks=Blocks(),
-        rooms=Rooms(store, room_creation=settings.room_creation),
-        conversations=Conversations(),
-        members=Members(),
-        messages=messages,
-        reactions=Reactions(),
-        pins=Pins(),
-        marks=Marks(),
-    )
     backplane = (
         RedisBackplane(settings.redis_url, prefix=settings.redis_prefix) if settings.redis_url else LocalBackplane()
     )
@@ -106,6 +95,22 @@ def build(settings: Settings) -> Parts:
         heartbeat_interval=settings.heartbeat_interval,
         slow_consumer_timeout=settings.slow_consumer_timeout,
         sockets_per_user=settings.sockets_per_user,
+        people=Presences(store, most_members=settings.presence_members),
+        presence_hold=settings.presence_hold,
+    )
+    messages = Messages(max_length=settings.max_message_length)
+    services = Services(
+        accounts=accounts,
+        people=People(is_there=hub.is_there),
+        avatars=Avatars(store, most_bytes=settings.max_avatar_bytes),
+        blocks=Blocks(is_there=hub.is_there),
+        rooms=Rooms(store, room_creation=settings.room_creation),
+        conversations=Conversations(store),
+        members=Members(),
+        messages=messages,
+        reactions=Reactions(),
+        pins=Pins(),
+        marks=Marks(),
     )
     return Parts(
         store,
@@ -155,7 +160,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(monitoring(node, Gauges(partial(read_gauges, parts, sockets))))
     app.router.routes.append(WebSocketRoute("/{path:path}", SocketEndpoint(entrance, sockets)))  # not under uvicorn
     describe_problems(app.openapi())  # which keeps what it made
-    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
+    larger = {"/api/v1/users/me/avatar": max(settings.max_body_bytes, settings.max_avatar_bytes + FORM_BYTES)}
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes, larger=larger)
     app.add_middleware(CrossOrigin, origins=origins)
     app.add_middleware(AnySlash)
     app.add_middleware(logs.RequestId)

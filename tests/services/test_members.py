@@ -389,3 +389,5 @@ async def test_each_membership_that_begins_is_told_to_all_nodes_with_its_place_i
     ]
     assert await scene.store.joined_since(before) == [began[0], *began[2:]], "those who are members now"
     assert await scene.store.joined_since(scene.clock()) == []
+    await scene.do(ana, c.ArchiveRoom(room_id=room.id))
+    assert await scene.store.joined_since(before) == []

@@ -42,7 +42,7 @@ def test_every_command_has_one_handler_or_belongs_to_a_connection():
         avatars=Avatars(store),
         blocks=Blocks(),
         rooms=Rooms(store),
-        conversations=Conversations(),
+        conversations=Conversations(store),
         members=Members(),
         messages=Messages(),
         reactions=Reactions(),

@@ -127,8 +127,9 @@ def _of_rooms(services: Services) -> list[Row]:
     return [
         write(c.CreateRoom, rooms.create_room),
         write(c.CreateGroup, conversations.create_group),
-        write(c.OpenDirect, conversations.open_direct),
+        steps(c.OpenDirect, conversations.open_direct),
         read(c.FindDirect, conversations.find_direct),
+        read(c.FindVoice, conversations.find_voice),
         read(c.GetConversation, conversations.get_conversation),
         read(c.ListConversations, conversations.list_conversations),
         public(c.ListVisibleRooms, rooms.list_visible),

@@ -17,14 +17,16 @@ from tertulia.domain.commands import (
     RemoveMember,
     UpdateMember,
 )
-from tertulia.domain.errors import AlreadyMember, Invalid, LastOwner, NoSuchInvite, NoSuchUser, RoleTooLow
+from tertulia.domain.errors import AlreadyMember, Blocked, Invalid, LastOwner, NoSuchInvite, NoSuchUser, RoleTooLow
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor, Invite, Membership, Page, Room
-from tertulia.domain.roles import LeaveReason, RoomRole
+from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_page
 from tertulia.store import Reader, Work
 from tertulia.store import members as stored
+from tertulia.store.blocks import blockers_among
+from tertulia.store.conversations import close_direct
 from tertulia.store.invites import count_use, find_invite, insert_invite
 from tertulia.store.rooms import Standing, find_standing, update_room, with_unread
 
@@ -48,7 +50,8 @@ def admit(work: Work, room_id: RoomId, actor: Actor, *, is_asked: bool) -> Membe
 
 
 def release(work: Work, user_id: UserId, username: str) -> None:
-    """End all memberships of an account that goes. Rooms that would be without an owner get their senior member."""
+    """End all memberships of an account that goes. Rooms that would be without an owner get their senior member; a
+    direct room stays with the other one, who reads what was said in it, and says no more."""
     room_ids = stored.list_room_ids(work, user_id)
     work.lock(*room_ids)
     for room_id in room_ids:
@@ -56,6 +59,9 @@ def release(work: Work, user_id: UserId, username: str) -> None:
         if standing is None or standing.member is None:
             continue
         stored.remove_member(work, room_id, user_id, username, LeaveReason.DELETED, user_id)
+        if standing.room.kind is RoomKind.DIRECT:
+            close_direct(work, room_id)
+            continue
         heir = stored.find_successor(work, room_id)
         if heir is not None and standing.member.role is RoomRole.OWNER and heir.role is not RoomRole.OWNER:
             stored.update_member(work, heir, RoomRole.OWNER, heir.muted_until, user_id)
@@ -85,7 +91,8 @@ class Members:
         return stored.list_members(reader, command.room_id, command.cursor, check_page(command.limit))
 
     def add_member(self, command: AddMember, actor: Actor, work: Work) -> Membership:
-        """Lifts a ban. Moderators add members; only owners add moderators and owners."""
+        """Lifts a ban. Moderators add members; only owners add moderators and owners. Nobody adds one who has blocked
+        them."""
         work.lock(command.room_id)
         least = RoomRole.MODERATOR if command.role is RoomRole.MEMBER else RoomRole.OWNER
         room = policy.need_role(work, command.room_id, actor, least).room
@@ -95,6 +102,8 @@ class Members:
             raise NoSuchUser
         if stored.find_member(work, room.id, command.user_id) is not None:
             raise AlreadyMember
+        if blockers_among(work, actor.user_id, [command.user_id]):
+            raise Blocked
         return stored.add_member(work, room.id, command.user_id, username, command.role, actor.user_id)
 
     def update_member(self, command: UpdateMember, actor: Actor, work: Work) -> Membership:

@@ -92,7 +92,8 @@ class Rooms:
         )
 
     async def list_visible(self, command: ListVisibleRooms, actor: Actor | None) -> list[RoomId]:
-        raise NotImplementedError
+        user_id = None if actor is None else actor.user_id
+        return await self._store.read(lambda reader: stored.list_visible(reader, user_id, command.room_ids))
 
     def list_heads(self, command: ListHeads, actor: Actor, reader: Reader) -> list[RoomHead]:
         return stored.list_heads(reader, actor.user_id)
@@ -156,7 +157,8 @@ class Rooms:
     def _changed(self, room: Room, command: UpdateRoom) -> Room:
         changes: dict[str, object] = {}
         if command.name is not UNSET:
-            changes["name"] = self._name(command.name)
+            is_nameless = room.kind is RoomKind.GROUP and not command.name.strip()
+            changes["name"] = "" if is_nameless else self._name(command.name)
         if command.description is not UNSET:
             changes["description"] = self._description(command.description)
         if command.is_private is not UNSET:

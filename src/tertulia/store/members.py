@@ -3,7 +3,7 @@
 The functions that write expect the room to be locked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -144,7 +144,8 @@ def joined_since(reader: Reader, moment: datetime) -> list[MembershipBegan]:
     """The memberships of now that began after *moment*."""
     wanted = (
         select(memberships.c.user_id, memberships.c.room_id, memberships.c.joined_seq)
-        .where(memberships.c.joined_at > moment, memberships.c.joined_seq > 0)
+        .join(rooms, rooms.c.id == memberships.c.room_id)
+        .where(memberships.c.joined_at > moment, memberships.c.joined_seq > 0, rooms.c.archived_at.is_(None))
         .order_by(memberships.c.joined_at)
     )
     return [
@@ -170,8 +171,13 @@ _SENIORITY = (memberships.c.role.desc(), memberships.c.joined_at, memberships.c.
 
 def find_username(reader: Reader, user_id: UserId) -> str | None:
     """The name of somebody who can become a member: deactivated and deleted accounts can not."""
-    wanted = select(users.c.username).where(users.c.id == user_id, users.c.is_active, ~users.c.is_deleted)
-    return reader.sql.execute(wanted).scalar()
+    return find_usernames(reader, [user_id]).get(user_id)
+
+
+def find_usernames(reader: Reader, user_ids: Collection[UserId]) -> dict[UserId, str]:
+    """Of those who can become members."""
+    wanted = select(users.c.id, users.c.username).where(users.c.id.in_(user_ids), users.c.is_active)
+    return {UserId(row.id): row.username for row in reader.sql.execute(wanted.where(~users.c.is_deleted))}
 
 
 def find_ban(reader: Reader, room_id: RoomId, user_id: UserId) -> Ban | None:

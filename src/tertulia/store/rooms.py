@@ -1,10 +1,11 @@
 """Rooms: what is kept of them, whom they are listed for, how much of them is unread, and where their logs end."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, insert, literal, or_, select, text, update
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from tertulia.domain.commands import RoomHead
@@ -18,6 +19,19 @@ from tertulia.store.meta import follow_ids
 from tertulia.store.tables import Id, memberships, mentions, messages, rooms, users
 from tertulia.store.work import Reader, Work
 
+NOBODY = UserId(0)
+# The list may be long, so it goes as one value.
+_VISIBLE = {
+    engine: text(
+        f"SELECT r.id FROM rooms r WHERE r.id {among} AND r.archived_at IS NULL AND ("  # noqa: S608 (our own words)
+        "(r.kind = :channel AND NOT r.is_private)"
+        " OR EXISTS (SELECT 1 FROM memberships m WHERE m.room_id = r.id AND m.user_id = :user_id))"
+    )
+    for engine, among in (
+        ("sqlite", "IN (SELECT value FROM json_each(:ids))"),
+        ("postgresql", "= ANY (CAST(:ids AS bigint[]))"),
+    )
+}
 UNREAD_MOST = 1000
 """Unread messages are counted among this many, the newest: a larger number would tell nobody more."""
 
@@ -79,9 +93,9 @@ def update_room(work: Work, room: Room, by: UserId) -> Room:
 
 
 def archive_room(work: Work, room_id: RoomId, by: UserId) -> None:
-    """The log ends here. Memberships stay, and mean nothing any more."""
+    """The log ends here. Memberships stay, and mean nothing any more. Two whose direct room it was may open another."""
     work.append(RoomDeleted(user_id=by, created_at=work.now), room_id)
-    work.sql.execute(update(rooms).where(rooms.c.id == room_id).values(archived_at=work.now))
+    work.sql.execute(update(rooms).where(rooms.c.id == room_id).values(archived_at=work.now, direct_key=None))
 
 
 def find_standing(reader: Reader, room_id: RoomId, user_id: UserId) -> Standing | None:
@@ -157,6 +171,22 @@ def list_rooms(
         )
     found = [_room(row, unread=row.unread, mention_count=row.mention_count) for row in reader.sql.execute(wanted)]
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def list_own(reader: Reader, user_id: UserId, room_ids: Collection[RoomId]) -> list[Room]:
+    """Those of *room_ids* that *user_id* is a member of, with `unread` and `mention_count`."""
+    wanted = _rooms_for(user_id, *_counts(rooms.c.id, user_id))
+    wanted = wanted.where(memberships.c.user_id.is_not(None), rooms.c.id.in_(room_ids))
+    return [_room(row, unread=row.unread, mention_count=row.mention_count) for row in reader.sql.execute(wanted)]
+
+
+def list_visible(reader: Reader, user_id: UserId | None, room_ids: Sequence[RoomId]) -> list[RoomId]:
+    """Those of *room_ids* that are public, or that *user_id* is a member of; in the order in which they were given."""
+    dialect = reader.sql.dialect.name
+    ids = list(room_ids) if dialect == "postgresql" else msgspec.json.encode(room_ids).decode()
+    values = {"ids": ids, "user_id": user_id or NOBODY, "channel": RoomKind.CHANNEL.value}
+    found = set(reader.sql.execute(_VISIBLE[dialect], values).scalars())
+    return [room_id for room_id in room_ids if room_id in found]
 
 
 def list_heads(reader: Reader, user_id: UserId) -> list[RoomHead]:

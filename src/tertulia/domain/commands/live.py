@@ -60,6 +60,14 @@ class Type(Command[None], frozen=True, kw_only=True):
     user_id: UserId | None = None
 
 
+class FindVoice(Command[RoomId | None], frozen=True, kw_only=True):
+    """The room, or the direct room with *user_id*, if one may say something there just now. Asked by the server itself,
+    before it tells that somebody is typing."""
+
+    room_id: RoomId | None = None
+    user_id: UserId | None = None
+
+
 class RoomHead(Struct, frozen=True, kw_only=True):
     """Where a room's log ends, and how far its reader has come."""
 
