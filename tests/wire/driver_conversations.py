@@ -23,6 +23,7 @@ async def call(person: Person, method: str, path: str, status: int | None = None
 
 class Conversations(Client):
     dialect = "conversations"
+    is_of_one_room = True
 
     def __init__(self, person: Person, socket: Any, room_id: int | str) -> None:
         super().__init__(person, socket)

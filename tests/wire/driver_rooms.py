@@ -104,6 +104,8 @@ class Rooms(Typed):
 class RoomsOne(Rooms):
     """One room, which the frames need not name."""
 
+    is_of_one_room = True
+
     @property
     def here(self) -> dict[str, Any]:
         return {}

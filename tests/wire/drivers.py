@@ -87,6 +87,8 @@ class Client:
     """
 
     dialect = ""
+    is_of_one_room = False
+    """Whether the socket is there for one room, and closes with the membership."""
     cannot_say: ClassVar[dict[str, str]] = {}
     cannot_hear: ClassVar[dict[str, str]] = {}
 
@@ -373,6 +375,7 @@ NO_WORD = "the format knows messages alone"
 
 class Simple(Client):
     dialect = "simple"
+    is_of_one_room = True
     cannot_say: ClassVar[dict[str, str]] = dict.fromkeys(
         ("edit", "delete", "react", "unreact", "reply", "type", "read"), NO_WORD
     )
