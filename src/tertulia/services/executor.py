@@ -6,8 +6,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
+import msgspec
+
 from tertulia.domain.commands import Command, OpenDirect, PageCommand, SendDirect, SendMessage, SendResult
 from tertulia.domain.errors import Internal, Invalid, MissingToken, RoleTooLow, TertuliaError
+from tertulia.domain.ids import EVERYWHERE
 from tertulia.domain.models import Actor
 from tertulia.services.handlers import Entry, How
 from tertulia.services.messages import Messages
@@ -62,15 +65,18 @@ class Executor:
         return outcome
 
     async def _send_direct(self, command: SendDirect, actor: Actor | None) -> SendResult:
-        room = await self._run(OpenDirect(user_id=command.user_id), actor)
+        if actor is None:
+            raise MissingToken
         message = SendMessage(
-            room_id=room.id,
+            room_id=EVERYWHERE,
             content=command.content,
             reply_to=command.reply_to,
             nonce=command.nonce,
             kind=command.kind,
         )
-        return await self._send(message, actor)
+        self._messages.post(message, actor)  # what may be said nowhere opens no room
+        room = await self._run(OpenDirect(user_id=command.user_id), actor)
+        return await self._send(msgspec.structs.replace(message, room_id=room.id), actor)
 
     async def _run(self, command: Command[Any], actor: Actor | None) -> Any:
         entry = self._handlers[type(command)]
