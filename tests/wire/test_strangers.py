@@ -64,6 +64,11 @@ OF_ONESELF = {
     "PATCH /users/me": {},
     "PATCH /users/me/status": {"status": "away"},
     "DELETE /users/me": None,
+    "POST /users/me/avatar": None,
+    "DELETE /users/me/avatar": None,
+    "GET /users/me/blocked": None,
+    "PUT /users/{user}/block": None,
+    "DELETE /users/{user}/block": None,
     "GET /rooms": None,
     "POST /rooms": {"name": "x"},
     "POST /rooms ": {"kind": "group", "member_ids": ["{user}"]},
@@ -77,7 +82,13 @@ OF_ONESELF = {
     "POST /auth/ws-ticket": None,
 }
 """The other routes for which one must be signed in."""
-OPEN = {"POST /auth/register", "POST /auth/login", "POST /auth/refresh", "GET /chat/websocket-info"}
+OPEN = {
+    "POST /auth/register",
+    "POST /auth/login",
+    "POST /auth/refresh",
+    "GET /chat/websocket-info",
+    "GET /users/{user}/avatar",
+}
 COMMANDS: dict[str, dict[str, Any]] = {
     "join_room": {"room_id": "{room}", "after": 1},
     "leave_room": {"room_id": "{room}"},
@@ -250,8 +261,21 @@ def test_lists_and_searches_do_not_tell_of_it(scene):
             assert "Hidden" not in scene.ask(person.token, f"GET {path}").text
 
 
-def test_who_is_deleted_is_as_one_who_never_was(scene):
-    gone, never_was = (told(scene.ask(scene.never.token, f"GET /users/{i}")) for i in (scene.gone.id, NOWHERE))
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("GET /users/{user}", None),
+        ("GET /users/{user}/avatar", None),
+        ("PUT /users/{user}/block", None),
+        ("POST /rooms/direct", {"user_id": "{user}"}),
+        ("POST /rooms", {"kind": "group", "member_ids": ["{user}"]}),
+        ("POST /rooms/1/members", {"user_id": "{user}"}),
+    ],
+)
+def test_who_is_deleted_is_as_one_who_never_was(scene, route, body):
+    person = scene.owner if "members" in route else scene.never
+    route = route.replace("/rooms/1", f"/rooms/{scene.room}")
+    gone, never_was = (told(scene.ask(person.token, route, body, user=i)) for i in (scene.gone.id, NOWHERE))
 
     assert gone == never_was
     assert gone[0] == 404
