@@ -247,10 +247,15 @@ class SocketSession:
         try:
             access = await self._access(credential)
             self._admit(access)
+            greeting = []
             if self._dialect.greets:
-                self._send(self._dialect.replies(Request(c.Greet()), await self._welcome(access)))
+                greeting = self._dialect.replies(Request(c.Greet()), await self._welcome(access))
             for request in self._dialect.opening(self._room_id):
-                self._answer(request, await self._result(request))
+                result = await self._result(request)
+                self._send(greeting)  # now: who is refused is not greeted
+                greeting = []
+                self._answer(request, result)
+            self._send(greeting)
         except e.TertuliaError as error:
             self._hang_up(reason_for(error))
 
@@ -328,7 +333,8 @@ class SocketSession:
             return Entered(snapshot=snapshot, users=hub.occupants(room_id), result=result, x=here.x, y=here.y)
         x, y = place_in(snapshot.room.space, command.x, command.y)
         users = [one for one in hub.occupants(room_id) if one.user_id != user_id]
-        users.append(Occupant(user_id=user_id, username=connection.actor.username, x=x, y=y))
+        status = hub.status_of(user_id).value
+        users.append(Occupant(user_id=user_id, username=connection.actor.username, x=x, y=y, status=status))
         return Entered(snapshot=snapshot, users=users, result=result, x=x, y=y)
 
     def _type(self, room_id: RoomId, connection: Connection) -> None:
