@@ -35,13 +35,22 @@ async def end(process: asyncio.subprocess.Process) -> tuple[str, str]:
     return out.decode(), error.decode()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/dialects/cafe.md", "docs/dialects/conversations.md"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "README.md",
+        "docs/dialects/cafe.md",
+        "docs/dialects/conversations.md",
+        "docs/dialects/direct.md",
+        "docs/dialects/rooms.md",
+    ],
+)
 async def test_the_python_example_says_hello_to_everyone(server, people, document):
     ana, person = await people.join(Simple, "ana"), await people("pythonista")
     code = next(block for block in blocks(document, "python") if "Hello everyone!" in block)
-    code = code.replace("localhost:8000", f"127.0.0.1:{server.port}").replace(
-        'main("TOKEN")', f'main("{person.token}")'
-    )
+    for placeholder, value in (("localhost:8000", f"127.0.0.1:{server.port}"), ("TOKEN", person.token)):
+        code = code.replace(placeholder, value)
+    code = code.replace('main("3"', f'main("{person.id}"')
 
     process = await run(sys.executable, "-u", "-c", code)
 
@@ -55,12 +64,18 @@ async def test_the_python_example_says_hello_to_everyone(server, people, documen
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 @pytest.mark.parametrize(
     ("document", "said"),
-    [("README.md", "Hello from the other dialect!"), ("docs/dialects/conversations.md", "Hello everyone!")],
+    [
+        ("README.md", "Hello from the other dialect!"),
+        ("docs/dialects/conversations.md", "Hello everyone!"),
+        ("docs/dialects/direct.md", "Hello everyone!"),
+        ("docs/dialects/rooms.md", "Hello everyone!"),
+    ],
 )
 async def test_the_javascript_example_says_hello_from_another_dialect(server, people, document, said):
     ana, person = await people.join(Cafe, "ana"), await people("noder")
     code = next(block for block in blocks(document, "js") if "WebSocket" in block)
-    code = f"const token = {json.dumps(person.token)};\n{code}".replace("localhost:8000", f"127.0.0.1:{server.port}")
+    known = f"const token = {json.dumps(person.token)}, userId = {person.id};"
+    code = f"{known}\n{code}".replace("localhost:8000", f"127.0.0.1:{server.port}")
     code += "\nsocket.onclose = () => process.exit();"
     has_one = subprocess.run(["node", "-e", "process.exit(+(typeof WebSocket === 'undefined'))"], check=False)
 
