@@ -71,7 +71,7 @@ def look_up(
     values = wanted if dialect == "postgresql" else {name: _json(ids) for name, ids in wanted.items()}
     for row in reader.sql.execute(_STATEMENTS[dialect], values):
         if row.what == "quoted":
-            now.quotes[row.id] = quote(row.id, row.user_id, row.username, row.content, is_deleted=row.is_deleted)
+            now.quotes[row.id] = quote(row.id, row.user_id, row.username, row.content, is_deleted=bool(row.is_deleted))
         elif row.what == "edited":
             now.edited[row.id] = Edited(row.content, called(row.mentions and msgspec.json.decode(row.mentions)))
         else:
