@@ -20,10 +20,11 @@ from tertulia.domain.events import (
 )
 from tertulia.domain.ids import RoomId, Seq
 from tertulia.domain.models import Access, Actor
-from tertulia.domain.roles import LeaveReason, RoomRole, UserRole
+from tertulia.domain.roles import LeaveReason, RoomRole, Status, UserRole
 from tertulia.fanout import Connection, Hub, LocalBackplane, Pacing
 from tertulia.protocol.frames import close_frame, text_frame
 from tertulia.store import Committed
+from tertulia.store.presence import Seen, Wishes
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ROOM = RoomId(1)
@@ -141,12 +142,12 @@ class MemorySocket:
 class Client:
     """One client and the session it would have: the `Receiver` of a socket that knows only its hub."""
 
-    def __init__(self, hub, user_id, *, dialect=PLAIN, high=1000, session="", expires_at=None):
+    def __init__(self, hub, user_id, *, dialect=PLAIN, high=1000, session="", expires_at=None, status=Status.ONLINE):
         self.hub = hub
         self.socket = MemorySocket(high)
         self.socket.receiver = self
         actor = Actor(user_id, f"user{user_id}", UserRole.USER, session or f"session{user_id}")
-        access = Access(actor, expires_at or datetime.now(UTC) + timedelta(hours=1))
+        access = Access(actor, expires_at or datetime.now(UTC) + timedelta(hours=1), status)
         self.connection = Connection(self.socket, dialect, access)
         self.removed_from = []
         self.connection.on_removed = lambda event: self.removed_from.append(event.room_id)
@@ -186,6 +187,7 @@ class MemoryLog:
 
     def __init__(self):
         self.rooms = {}
+        self.joined = []
         self.is_down = False
         self.reads = 0
         self.gate = asyncio.Event()
@@ -205,6 +207,11 @@ class MemoryLog:
         await self._answer()
         return found
 
+    async def joined_since(self, moment):
+        found = list(self.joined)  # all of it: what is known already is to be harmless
+        await self._answer()
+        return found
+
     async def _answer(self):
         await asyncio.sleep(0)
         await self.gate.wait()
@@ -217,6 +224,61 @@ class MemoryLog:
         placed = event.placed(room_id, seq, message_id or event.message_id or 1000 * room_id + seq)
         events.append(placed)
         return placed
+
+
+class MemoryPeople:
+    """A `PeopleReader`: users by id, with the rooms that hear of them. It can be down, and it can be slow."""
+
+    def __init__(self, rooms):
+        self.rooms = rooms
+        self.blocked = {}
+        self.chosen = {}
+        self.last_seen = {}
+        self.is_down = False
+        self.reads = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def choose(self, user_id, status):
+        self.chosen[user_id] = status
+
+    def status(self, user_id):
+        return self.chosen.get(user_id, Status.ONLINE)
+
+    async def seen(self, user_ids):
+        found = {user_id: self._seen(user_id) for user_id in user_ids if user_id in self.rooms}
+        await self._answer()
+        return found
+
+    def _seen(self, user_id):
+        return Seen(
+            username=f"user{user_id}",
+            status=self.status(user_id),
+            text="",
+            last_seen_at=self.last_seen.get(user_id),
+            room_ids=list(self.rooms[user_id]),
+        )
+
+    async def wishes(self, user_ids):
+        found = {
+            user_id: Wishes(status=self.status(user_id), blocked=frozenset(self.blocked.get(user_id, ())))
+            for user_id in user_ids
+        }
+        await self._answer()
+        return found
+
+    async def note_last_seen(self, moments):
+        await self._answer()
+        self.last_seen |= {
+            user_id: at for user_id, at in moments.items() if self.status(user_id).shown is not Status.OFFLINE
+        }
+
+    async def _answer(self):
+        self.reads += 1
+        await asyncio.sleep(0)
+        await self.gate.wait()
+        if self.is_down:
+            raise Unavailable
 
 
 class World:

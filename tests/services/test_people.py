@@ -95,6 +95,51 @@ async def test_a_search_finds_parts_of_both_names_in_any_case_and_nothing_by_wil
         assert await world.find(ana, q=q) == found, q
 
 
+NAMES = {
+    "jose": "José María", "lukasz": "Łukasz Żółć", "nguyen": "Nguyễn Thị Ánh", "soren": "Søren Æbelø", "ivan": "Иван Ёлкин",
+    "yamada": "山田 太郎", "gaku": "がく ラーメン", "kim": "김민수", "muhammad": "مُحَمَّد", "devi": "देवी", "greek": "Ελένη Πάππου", "istanbul": "İstanbul",
+}  # fmt: skip
+SPELLINGS = [
+    ("jose", "jose"), ("MARIA", "jose"), ("maría", "jose"), ("zolc", "lukasz"), ("ŁUK", "lukasz"), ("thi anh", "nguyen"),
+    ("SØREN", "soren"), ("aebelo", "soren"), ("иван", "ivan"), ("ЁЛК", "ivan"), ("елкин", "ivan"), ("山", "yamada"),
+    ("太郎", "yamada"), ("がく", "gaku"), ("ラ", "gaku"), ("ﾗｰﾒﾝ", "gaku"), ("민수", "kim"), ("محمد", "muhammad"), ("देवी", "devi"),
+    ("ελενη", "greek"), ("ΠΑΠΠΟΥ", "greek"), ("istanbul", "istanbul"), ("İSTAN", "istanbul"),
+]  # fmt: skip
+
+
+async def test_a_search_finds_names_in_any_script_with_or_without_accents(world):
+    ana = await world.enter("ana")
+    for username, display_name in NAMES.items():
+        await world.register(username, display_name=display_name)
+    for q, found in SPELLINGS:
+        assert found in await world.find(ana, q=q), q
+    for q in ("か", "ヲ", "दव", "김수", "josejose", "e\nj"):
+        assert await world.find(ana, q=q) == [], q
+
+
+async def test_a_new_name_is_what_is_found(world):
+    ana, ben = await world.enter("ana"), await world.enter("ben")
+    await world.profile(ben, display_name="Bénédicte")
+    assert await world.find(ana, q="benedict") == ["ben"]
+    await world.profile(ben, display_name="Zoë", bio="Bénédicte")
+    assert await world.find(ana, q="benedict") == []
+    assert await world.find(ana, q="zoe") == await world.find(ana, q="ben") == ["ben"]
+
+
+async def test_pages_may_be_counted(world):
+    ana = await world.enter("ana")
+    names = ["ana", *("ben", "cleo", "dora", "emil")]
+    for name in names[1:]:
+        await world.register(name)
+    for skip in range(7):
+        assert await world.find(ana, skip=skip, limit=2) == names[skip : skip + 2]
+    assert await world.find(ana, skip=1, q="e") == ["cleo", "emil"]
+    assert await world.find(ana, skip=10_000) == []
+    for skip in (-1, 10_001):
+        with pytest.raises(Invalid):
+            await world.find(ana, skip=skip)
+
+
 async def test_pages_are_by_id_and_end(world):
     ana = await world.enter("ana")
     for name in ("ben", "cleo", "dora", "emil"):

@@ -1,6 +1,7 @@
 """Avatars: users' pictures, made small, square and free of metadata."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
@@ -8,7 +9,7 @@ from tertulia.domain import commands as c
 from tertulia.domain.errors import NoSuchAvatar, TooLarge, Unavailable
 from tertulia.domain.ids import UserId
 from tertulia.domain.models import Actor, Avatar, User
-from tertulia.services.images import check_image, square
+from tertulia.services.images import Header, check_image, square
 from tertulia.services.threads import be_nice
 from tertulia.store import Store, Work
 from tertulia.store import avatars as stored
@@ -20,10 +21,16 @@ MOST_WAITING = 20
 
 class Avatars:
     """One image at a time is decoded, on a thread of its own: a large one takes a second, and much memory.
-    *most_bytes*: of what is sent."""
+    *most_bytes*: of what is sent; *shrink* makes the picture."""
 
-    def __init__(self, store: Store, *, most_bytes: int = 10 * 1024 * 1024) -> None:
-        self._store, self._most_bytes = store, most_bytes
+    def __init__(
+        self,
+        store: Store,
+        *,
+        most_bytes: int = 10 * 1024 * 1024,
+        shrink: Callable[[bytes, Header], bytes] = square,
+    ) -> None:
+        self._store, self._most_bytes, self._shrink = store, most_bytes, shrink
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="images", initializer=be_nice)
         self._waiting = 0
 
@@ -36,7 +43,7 @@ class Avatars:
             raise Unavailable("Too many images at once", retry_after=5)
         self._waiting += 1
         try:
-            small = await asyncio.get_running_loop().run_in_executor(self._thread, square, command.image, header)
+            small = await asyncio.get_running_loop().run_in_executor(self._thread, self._shrink, command.image, header)
         finally:
             self._waiting -= 1
         avatar = Avatar(content_type="image/webp", digest=sha256(small).hexdigest()[:16], data=small)

@@ -49,7 +49,7 @@ class People:
         return as_seen_by(user, actor, self._is_there)
 
     def list_users(self, command: c.ListUsers, actor: Actor, reader: Reader) -> Page[User]:
-        q = check_text(command.q or "", "q", most=100).strip()
+        q = " ".join(check_text(command.q or "", "q", most=100).split())
         if not 0 <= command.skip <= MOST_SKIPPED:
             raise Invalid(f"skip must be from 0 to {MOST_SKIPPED}", field="skip")
         limit = check_page(command.limit)

@@ -86,11 +86,11 @@ def note_last_seen(work: Work, moments: Mapping[UserId, datetime]) -> None:
     is_news = or_(users.c.last_seen_at.is_(None), users.c.last_seen_at < bindparam("moment", type_=Moment))
     statement = (
         update(users)
-        .where(users.c.id == bindparam("user", type_=Id), users.c.status.not_in(_UNSEEN), ~users.c.is_deleted, is_news)
+        .where(users.c.id == bindparam("user", type_=Id), *_IS_SEEN, ~users.c.is_deleted, is_news)
         .values(last_seen_at=bindparam("moment", type_=Moment))
     )
     if moments:  # in one order on all nodes, so that none waits for one that waits for it
         work.sql.execute(statement, [{"user": user_id, "moment": moments[user_id]} for user_id in sorted(moments)])
 
 
-_UNSEEN = [status.value for status in Status if status.shown is Status.OFFLINE]
+_IS_SEEN = [users.c.status != status.value for status in Status if status.shown is Status.OFFLINE]
