@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from tertulia.domain.commands import RoomHead
 from tertulia.domain.errors import Unavailable
 from tertulia.domain.events import (
     MemberAdded,
     MemberRemoved,
+    MembershipBegan,
     MessageDeleted,
     MessageEdited,
     MessageSent,
@@ -165,6 +167,11 @@ class Client:
     def enter(self, room_id=ROOM, position=0, *, backlog=False, **options):
         self.hub.enter(self.connection, room_id, position=Seq(position), announce_backlog=backlog, **options)
 
+    def listen(self, *rooms):
+        """As a session does, when all of it is done at once."""
+        self.hub.follow(self.connection)
+        self.hub.listen(self.connection, [head(room_id, seq) for room_id, seq in rooms])
+
     def exit(self, room_id=ROOM):
         self.hub.exit(self.connection, room_id, "left")
 
@@ -187,7 +194,7 @@ class MemoryLog:
 
     def __init__(self):
         self.rooms = {}
-        self.joined = []
+        self.joined = {}
         self.is_down = False
         self.reads = 0
         self.gate = asyncio.Event()
@@ -208,7 +215,7 @@ class MemoryLog:
         return found
 
     async def joined_since(self, moment):
-        found = list(self.joined)  # all of it: what is known already is to be harmless
+        found = list(self.joined.values())  # all there are: what is known already is to be harmless
         await self._answer()
         return found
 
@@ -302,6 +309,22 @@ class World:
 
     def say(self, text="hi", user_id=1, nonce=None, **options):
         return self.commit(sent(text, user_id, nonce), **options)[0]
+
+    def join(self, user_id, room_id=ROOM, *more, is_noticed=True):
+        """One commit, with *more* events after it. Returns the notice that all nodes hear of, or do not."""
+        placed = [self.log.append(event, room_id) for event in (added(user_id), *more)]
+        notice = MembershipBegan(user_id=user_id, room_id=room_id, seq=placed[0].seq)
+        self.log.joined[user_id, room_id] = notice
+        self.hub.publish(Committed(events=placed, notices=[notice] if is_noticed else []))
+        return notice
+
+    def leave(self, user_id, room_id=ROOM):
+        self.log.joined.pop((user_id, room_id), None)
+        self.commit(removed(user_id), room_id=room_id)
+
+
+def head(room_id, seq):
+    return RoomHead(room_id=room_id, epoch="e", seq=Seq(seq), read_seq=Seq(seq), unread=0)
 
 
 def sent(text="hi", user_id=1, nonce=None):

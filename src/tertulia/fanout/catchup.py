@@ -5,13 +5,14 @@ import logging
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
 from tertulia.domain.errors import TertuliaError
-from tertulia.domain.events import DurableEvent
+from tertulia.domain.events import DurableEvent, MembershipBegan, MessageSent
 from tertulia.domain.ids import RoomId, Seq
-from tertulia.fanout.connection import Page, Standing, Subscription
+from tertulia.fanout.connection import Connection, Page, Standing, Subscription
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.fan import Fan, ends
 from tertulia.fanout.feed import Entry
@@ -40,6 +41,9 @@ class LogReader(Protocol):
     async def read_log(self, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -> dict[RoomId, LogPart]:
         """At most *limit* events after each position, and the head of each log, read before them."""
 
+    async def joined_since(self, moment: datetime) -> Sequence[MembershipBegan]:
+        """The memberships of now that began after *moment*."""
+
 
 class CatchUp:
     """Nothing is queued: a subscription has a position, and gets a piece when its socket takes it.
@@ -56,10 +60,12 @@ class CatchUp:
         flush: Callable[[Fan], None],
         end: Callable[[Subscription, DurableEvent], None],
         give_up: Callable[[Subscription], None],
+        reached: Callable[[Connection, RoomId, Seq], None],
     ) -> None:
-        """*end*: it was given the last event it may hear. *give_up*: the log has not got what it needs."""
+        """*end*: it was given the last event it may hear. *give_up*: the log has not got what it needs. *reached*: it
+        was given a message to its own user."""
         self._reader, self._fans, self._counters = reader, fans, counters
-        self._flush, self._end, self._give_up = flush, end, give_up
+        self._flush, self._end, self._give_up, self._reached = flush, end, give_up, reached
         self._ready: OrderedDict[Subscription, None] = OrderedDict()
         self._is_scheduled = False
         self._wanted: dict[Place, list[Subscription]] = {}
@@ -133,11 +139,14 @@ class CatchUp:
         frames: list[bytes] = []
         size = 0
         last: DurableEvent | None = None
+        reached: Seq | None = None
         for entry in entries:
             frame = entry.frame_for(user_id, dialect)
             frames.append(frame)
             size += len(frame)
             subscription.position = entry.seq
+            if type(entry.event) is MessageSent and entry.event.recipient_id == user_id:
+                reached = entry.seq
             if ends(entry.event, user_id):
                 last = entry.event
                 break
@@ -146,6 +155,8 @@ class CatchUp:
         self._counters.deliveries += len(frames)
         if size:
             connection.write(b"".join(frames))
+        if reached is not None:
+            self._reached(connection, subscription.room_id, reached)
         if last is not None:
             self._end(subscription, last)
 

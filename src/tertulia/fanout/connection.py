@@ -51,8 +51,10 @@ class Subscription:
 
     __slots__ = ("announces", "connection", "is_present", "page", "position", "room_id", "standing")
 
-    def __init__(self, connection: "Connection", room_id: RoomId, is_present: bool) -> None:
-        self.connection, self.room_id, self.is_present = connection, room_id, is_present
+    def __init__(self, connection: "Connection", room_id: RoomId) -> None:
+        self.connection, self.room_id = connection, room_id
+        self.is_present = False
+        """Whether it puts its user in the room, rather than just lets them hear it."""
         self.position = Seq(0)
         self.standing = Standing.HELD
         self.announces = False

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from tertulia.domain.events import DurableEvent, EphemeralEvent, MemberRemoved, RoomDeleted
+from tertulia.domain.events import DurableEvent, EphemeralEvent, MemberRemoved, MessageSent, RoomDeleted
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.fanout.connection import Standing, Subscription
+from tertulia.fanout.connection import Connection, Standing, Subscription
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.feed import Entry, Feed, Framed
 from tertulia.protocol.dialect import Dialect
@@ -62,11 +62,12 @@ class Fan:
     """All live subscriptions stand at `position`; what the feed has after it goes out with the next `flush`.
 
     *subscriptions_of*: those of a user, in this room, on this node. *on_turn*: told of each event of `TURNS` after it
-    was written, before anything that comes after it is.
+    was written, before anything that comes after it is. *reached*: told of who was written a message to themselves,
+    once for all that is written together.
     """
 
     __slots__ = (
-        "_counters", "_on_turn", "_passing", "_subscriptions_of", "feed", "groups", "idle_since", "is_dirty",
+        "_counters", "_on_turn", "_passing", "_reached", "_subscriptions_of", "feed", "groups", "idle_since", "is_dirty",
         "moved_at", "position", "room_id", "subscriptions", "waiting",
     )  # fmt: skip
 
@@ -78,6 +79,7 @@ class Fan:
         *,
         subscriptions_of: Callable[["Fan", UserId], Iterable[Subscription]],
         on_turn: Callable[["Fan", DurableEvent], None],
+        reached: Callable[[Connection, RoomId, Seq], None],
     ) -> None:
         self.room_id, self.feed = room_id, feed
         self.position = feed.top
@@ -88,7 +90,8 @@ class Fan:
         self.idle_since: float | None = None
         self.moved_at = 0.0
         self._passing: list[Passing] = []
-        self._counters, self._subscriptions_of, self._on_turn = counters, subscriptions_of, on_turn
+        self._counters, self._subscriptions_of = counters, subscriptions_of
+        self._on_turn, self._reached = on_turn, reached
 
     def start(self, head: Seq, now: float) -> bool:
         """Returns whether there is something to flush."""
@@ -155,6 +158,12 @@ class Fan:
             return
         if entries:
             self.position = entries[-1].seq  # first: a socket that pauses while it is written to has got this
+        reached = self._find_reached(entries)
+        self._write(entries, passing)
+        for connection, seq in reached:
+            self._reached(connection, self.room_id, seq)
+
+    def _write(self, entries: Sequence[Entry], passing: Sequence[Passing]) -> None:
         odd = self._odd_ones(entries, passing)
         plan = []
         for group in self.groups.values():
@@ -172,6 +181,21 @@ class Fan:
             elif data:
                 for write in writes:
                     write(data)
+
+    def _find_reached(self, entries: Sequence[Entry]) -> list[tuple[Connection, Seq]]:
+        """One live connection of each for whom there is a message, and which of them is the last."""
+        last: dict[UserId, Seq] = {}
+        for entry in entries:
+            event = entry.event
+            if type(event) is MessageSent and event.recipient_id is not None:
+                last[event.recipient_id] = entry.seq
+        found = []
+        for user_id, seq in last.items():
+            mine = self._subscriptions_of(self, user_id)
+            live = next((one.connection for one in mine if one.standing is Standing.LIVE), None)
+            if live is not None:
+                found.append((live, seq))
+        return found
 
     def _odd_ones(self, entries: Sequence[Entry], passing: Sequence[Passing]) -> dict[Subscription, bytes]:
         """Those who get something else than the others of their dialect, and what."""

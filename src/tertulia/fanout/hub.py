@@ -7,9 +7,11 @@ from time import monotonic
 import msgspec
 
 from tertulia.domain.clock import Clock, utc_now
+from tertulia.domain.commands import RoomHead
 from tertulia.domain.events import (
     DurableEvent,
     EphemeralEvent,
+    MembershipBegan,
     Notice,
     PresenceUpdated,
     UserJoined,
@@ -22,6 +24,7 @@ from tertulia.fanout.backplane import AnyWord, Backplane, Happened, Heads, Passe
 from tertulia.fanout.catchup import LogReader
 from tertulia.fanout.connection import Connection, Standing, Subscription
 from tertulia.fanout.counters import Counters
+from tertulia.fanout.following import Following
 from tertulia.fanout.occupancy import Occupancy
 from tertulia.fanout.presence import PeopleReader, Presence
 from tertulia.fanout.rooms import Pacing, Rooms
@@ -57,6 +60,8 @@ class Hub:
         self.backplane = backplane
         self.counters = Counters()
         self.on_notice: Callable[[Notice], None] = lambda notice: None
+        self.on_delivered: Callable[[Connection, RoomId, Seq], None] = lambda connection, room_id, seq: None
+        """A connection was given a message to its own user, in a direct room; and so all before it."""
         self.on_shouts: Callable[[Sequence[Shout]], None] = lambda shouts: None
         self._sockets_per_user = sockets_per_user
         self._connections: dict[Connection, None] = {}
@@ -69,6 +74,9 @@ class Hub:
             people, hold=presence_hold, tell=self._tell_presence, found=self._wants_to_be_seen, clock=clock
         )
         self._wishes = WishList(people, found=self._wants_to_be_seen)
+        self._following = Following(
+            log, connections_of=self.connections_of, hear=self._hear_on, clock=clock, look_every=pacing.look_every
+        )
         self._rooms = Rooms(
             log,
             backplane,
@@ -77,7 +85,9 @@ class Hub:
             connections_of=self.connections_of,
             give_up=lambda connection: self.hang_up(connection, CloseReason.SLOW_CONSUMER),
             left=self._left,
+            ended=self._following.ended,
             emptied=self._occupancy.empty,
+            reached=self._reached,
         )
         self._sweep = Sweep(
             self._connections.keys(),
@@ -91,12 +101,14 @@ class Hub:
 
     async def start(self) -> None:
         self._rooms.start()
+        self._following.start()
         await self.backplane.start(self._hear, self._look)
         self._timer = asyncio.get_running_loop().call_later(1.0, self._tick)
 
     async def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        await self._following.stop()
         await self._wishes.stop()
         await self._presence.stop(self._users.keys())
         await self._rooms.stop()
@@ -142,6 +154,7 @@ class Hub:
         del self._connections[connection]
         self._lagging.pop(connection, None)
         self._sweep.remove(connection)
+        self._following.forget(connection)
         connection.flow = connection.on_removed = None
         mine = self._users[connection.user_id]
         mine.remove(connection)
@@ -201,20 +214,39 @@ class Hub:
             return
         if head is None and not announce_backlog:
             head = position
-        is_new = self._rooms.subscribe(
-            connection, room_id, position=position, announces=announce_backlog, head=head, is_present=is_present
+        subscription = self._rooms.subscribe(
+            connection, room_id, position=position, announces=announce_backlog, head=head
         )
-        if is_new and is_present:
+        if is_present and not subscription.is_present:
+            subscription.is_present = True
             self._occupancy.arrive(room_id, connection.user_id, connection.username, x, y)
         elif x is not None and y is not None:
             self._occupancy.place(room_id, connection.user_id, x, y)
 
     def exit(self, connection: Connection, room_id: RoomId, reason: str) -> None:
-        """Hear it no more. Membership is another matter."""
-        self._rooms.unsubscribe(connection, room_id, reason)
+        """Be in it no more, and hear it no more; but who follows all their rooms hears on. Membership is another
+        matter."""
+        if connection not in self._following:
+            self._rooms.unsubscribe(connection, room_id, reason)
+            return
+        subscription = connection.rooms.get(room_id)
+        if subscription is not None:
+            self._left(subscription, reason)
+            subscription.is_present = False
+
+    def follow(self, connection: Connection) -> None:
+        """Hear from now on each room that its user becomes a member of, without being in it; those that there are, by
+        `listen`, which is to be called when they are known. Nothing is written to it before."""
+        if connection in self._connections:
+            self._following.follow(connection)
+
+    def listen(self, connection: Connection, heads: Collection[RoomHead]) -> None:
+        """Hear these rooms from their heads on, without being in any; one that is heard already goes on as it is."""
+        self._following.open(connection, heads)
 
     def is_in(self, connection: Connection, room_id: RoomId) -> bool:
-        return room_id in connection.rooms
+        """Whether it hears the room."""
+        return room_id in connection.rooms or self._following.is_about_to_hear(connection, room_id)
 
     def occupants(self, room_id: RoomId) -> list[Occupant]:
         """Who is in the room, on all nodes."""
@@ -236,6 +268,9 @@ class Hub:
 
     def publish(self, committed: Committed) -> None:
         """A batch is committed: own sockets first, then the other nodes."""
+        for notice in committed.notices:
+            if isinstance(notice, MembershipBegan):  # first: so that who follows hears all that comes with it, live
+                self._following.heed(notice)
         batches: dict[RoomId, list[DurableEvent]] = {}
         for event in committed.events:
             batches.setdefault(event.room_id, []).append(event)
@@ -268,6 +303,8 @@ class Hub:
             case Passed():
                 self._announce_here(word.event, None)
             case Told():
+                if isinstance(word.notice, MembershipBegan):
+                    self._following.heed(word.notice)
                 self.on_notice(word.notice)
             case Shouted():
                 self.on_shouts(word.shouts)
@@ -349,6 +386,13 @@ class Hub:
         if fan is not None:
             fan.pass_on(event, tuple(self._rooms.subscriptions_of(fan, event.user_id)))
             self._rooms.wake(fan)
+
+    def _hear_on(self, connection: Connection, room_id: RoomId, position: Seq) -> None:
+        """Without being in it."""
+        self.enter(connection, room_id, position=position, announce_backlog=False, is_present=False)
+
+    def _reached(self, connection: Connection, room_id: RoomId, seq: Seq) -> None:
+        self.on_delivered(connection, room_id, seq)
 
     def _left(self, subscription: Subscription, reason: str) -> None:
         if subscription.is_present:

@@ -36,7 +36,8 @@ class Rooms:
     """Rights follow the log: a subscription begins at a place in it, and ends where the log ends its user's membership
     or the room, at that very event, on every node.
 
-    *left* is told of each subscription that ended, and why; *emptied* of a room that is no more.
+    *left* is told of each subscription that ended, and why; *ended* of each that the log ended, and where; *emptied* of
+    a room that is no more; *reached* of each that was given a message to its own user, and where.
     """
 
     def __init__(
@@ -49,19 +50,23 @@ class Rooms:
         connections_of: Callable[[UserId], Sequence[Connection]],
         give_up: Callable[[Connection], None],
         left: Callable[[Subscription, str], None],
+        ended: Callable[[Connection, RoomId, Seq], None],
         emptied: Callable[[RoomId], None],
+        reached: Callable[[Connection, RoomId, Seq], None],
     ) -> None:
         self._fans: dict[RoomId, Fan] = {}
         self._dirty: list[Fan] = []
         self._rests_until = 0.0
         self._backplane, self._counters, self._pacing = backplane, counters, pacing
-        self._connections_of, self._left, self._emptied = connections_of, left, emptied
+        self._connections_of, self._left, self._ended, self._emptied = connections_of, left, ended, emptied
+        self._reached = reached
         self._catch_up = CatchUp(
             log,
             self._fans,
             counters,
             flush=self._flush_fan,
             end=self._end_by_log,
+            reached=reached,
             give_up=lambda subscription: give_up(subscription.connection),
         )
         self._watch = Watch(
@@ -117,14 +122,12 @@ class Rooms:
         position: Seq,
         announces: bool,
         head: Seq | None,
-        is_present: bool,
-    ) -> bool:
-        """From *position* on; where one does already, from there anew. Returns whether one did not."""
+    ) -> Subscription:
+        """From *position* on; where one does already, from there anew."""
         fan = self._open(room_id, head)
         subscription = connection.rooms.get(room_id)
-        is_new = subscription is None
         if subscription is None:
-            subscription = connection.rooms[room_id] = Subscription(connection, room_id, is_present)
+            subscription = connection.rooms[room_id] = Subscription(connection, room_id)
             fan.subscriptions.add(subscription)
         self._hold(subscription)
         subscription.position, subscription.announces = position, announces
@@ -132,7 +135,7 @@ class Rooms:
             fan.join_live(subscription)
         else:
             self._catch_up.ready(subscription)
-        return is_new
+        return subscription
 
     def unsubscribe(self, connection: Connection, room_id: RoomId, reason: str) -> None:
         """After what is already on its way to it."""
@@ -225,7 +228,14 @@ class Rooms:
             fan = self._fans.get(room_id)
         if fan is None:
             feed = Feed(self._counters, ring=self._pacing.ring, ring_bytes=self._pacing.ring_bytes)
-            fan = Fan(room_id, feed, self._counters, subscriptions_of=self.subscriptions_of, on_turn=self._turn)
+            fan = Fan(
+                room_id,
+                feed,
+                self._counters,
+                subscriptions_of=self.subscriptions_of,
+                on_turn=self._turn,
+                reached=self._reached,
+            )
             self._fans[room_id] = fan
             self._backplane.follow(room_id)
             self._watch.look([room_id])  # for what was committed before there was a feed to hear it
@@ -273,6 +283,7 @@ class Rooms:
     def _end_by_log(self, subscription: Subscription, event: DurableEvent) -> None:
         on_removed = subscription.connection.on_removed
         self._end(subscription, "removed")
+        self._ended(subscription.connection, subscription.room_id, event.seq)
         if on_removed is not None:
             on_removed(event)
 
