@@ -28,15 +28,18 @@ class Reactions:
     def remove(self, command: c.RemoveReaction, actor: Actor, work: Work) -> c.Reacted:
         emoji = check_emoji(command.emoji)
         message, head = _lock(work, command.message_id, actor, command.room_id)
-        if stored.find_reaction(work, message.id, emoji, actor.user_id) is None:
+        given = stored.find_reaction(work, message.id, emoji, actor.user_id)
+        if given is None:
             return _reacted(message, head, emoji, is_added=False)
-        return _remove(work, message, emoji, actor)
+        return _remove(work, message, emoji, actor, given)
 
     def toggle(self, command: c.ToggleReaction, actor: Actor, work: Work) -> c.Reacted:
         emoji = check_emoji(command.emoji)
         message, _ = _lock(work, command.message_id, actor, command.room_id)
-        is_there = stored.find_reaction(work, message.id, emoji, actor.user_id) is not None
-        return (_remove if is_there else _add)(work, message, emoji, actor)
+        given = stored.find_reaction(work, message.id, emoji, actor.user_id)
+        if given is None:
+            return _add(work, message, emoji, actor)
+        return _remove(work, message, emoji, actor, given)
 
     def list_reactions(self, command: c.ListReactions, actor: Actor, reader: Reader) -> Page[Reactor]:
         message, _ = policy.see_message(reader, command.message_id, actor)
@@ -68,8 +71,8 @@ def _add(work: Work, message: Message, emoji: str, by: Actor) -> c.Reacted:
     return _reacted(changed, seq, emoji, is_added=True)
 
 
-def _remove(work: Work, message: Message, emoji: str, by: Actor) -> c.Reacted:
-    changed, seq = stored.remove_reaction(work, message, emoji, by)
+def _remove(work: Work, message: Message, emoji: str, by: Actor, given: Seq) -> c.Reacted:
+    changed, seq = stored.remove_reaction(work, message, emoji, by, given)
     return _reacted(changed, seq, emoji, is_added=False)
 
 

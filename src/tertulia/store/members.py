@@ -122,10 +122,12 @@ def get_member(reader: Reader, room_id: RoomId, user_id: UserId) -> Membership:
 
 
 def list_members(reader: Reader, room_id: RoomId, cursor: UserId | None, limit: int) -> Page[Membership]:
-    wanted = _memberships().where(memberships.c.room_id == room_id).order_by(memberships.c.user_id).limit(limit + 1)
+    first = select(memberships).where(memberships.c.room_id == room_id).order_by(memberships.c.user_id).limit(limit + 1)
     if cursor is not None:
-        wanted = wanted.where(memberships.c.user_id > cursor)
-    found = [_membership(row) for row in reader.sql.execute(wanted)]
+        first = first.where(memberships.c.user_id > cursor)
+    page = first.subquery("page")  # cut off before names are joined, as pages of messages are
+    named = select(page, users.c.username, users.c.display_name).join(users, users.c.id == page.c.user_id)
+    found = [_membership(row) for row in reader.sql.execute(named.order_by(page.c.user_id))]
     return Page(found[:limit], found[limit - 1].user_id if len(found) > limit else None)
 
 
