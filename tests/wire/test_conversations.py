@@ -336,6 +336,20 @@ async def test_two_people_have_one_conversation_whoever_opens_it(people):
     await call(ana, "DELETE", f"{CHAT}/{opened[0]}/participants/{ana.id}", 403)
 
 
+async def test_in_a_direct_conversation_a_message_says_when_it_was_read(people):
+    ana, bea = await people("ana"), await people("bea")
+    ours = await direct(ana, bea)
+    mine, hers = [people.keep(await Conversations.open(one, int(ours[5:]))) for one in (ana, bea)]
+    sent = await said(mine, "read this")
+    await hers.send({"type": "read", "message_id": sent})
+    await mine.frame("read", message_id=sent, sender_id=f"user-{bea.id}")
+
+    (message,) = await listed(ana, ours)
+
+    assert message["delivered_at"] <= message["read_at"]
+    assert (await call(bea, "GET", f"{CHAT}/{ours}", 200)).json()["unread_count"] == 0
+
+
 async def test_a_conversation_that_is_no_group_is_of_two(people):
     ana, bea, carla = [await people(name) for name in ("ana", "bea", "carla")]
     for others in ([], user(ana), user(bea, carla)):
