@@ -8,8 +8,15 @@ import websockets
 from driver_direct import Direct, call
 
 from drivers import PASSWORD, PATIENCE, Cafe, Person, sign_up
+from serving import Server
 
 NOWHERE = 4_000_000_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("direct"), PRESENCE_HOLD="0.1") as running:
+        yield running
 
 
 async def say(person: Person, content: str, **target: object) -> dict:
