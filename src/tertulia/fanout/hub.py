@@ -125,6 +125,10 @@ class Hub:
         """Those with a feed on this node."""
         return self._rooms.fans.keys()
 
+    def count_hearers(self) -> dict[RoomId, int]:
+        """The connections of this node that hear each room."""
+        return {room_id: len(fan.subscriptions) for room_id, fan in self._rooms.fans.items() if fan.subscriptions}
+
     @property
     def lagging(self) -> int:
         """Connections whose sockets take nothing just now."""

@@ -27,9 +27,9 @@ class Live(Struct, frozen=True, kw_only=True):
 
 
 class Census(Struct, frozen=True, kw_only=True):
-    """The open sockets of this node: those with an account, how many without (*public*), and how many hear each room."""
+    """How many sockets are open on this node: with an account, without one (*public*), and how many hear each room."""
 
-    connections: list[Live]
+    authenticated: int
     public: int
     rooms: dict[RoomId, int]
 
@@ -48,6 +48,8 @@ class Door(Protocol):
         """A FastAPI dependency: the authenticated user, None without a token; InvalidToken for a bad one."""
 
     def census(self) -> Census: ...
+    def list_live(self) -> list[Live]:
+        """Every open socket of this node with an account."""
 
 
 class FieldProblem(BaseModel):

@@ -1,6 +1,5 @@
 """The door as REST sees it: the executor, and who is asking, by bearer token."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -9,7 +8,6 @@ from fastapi.security import OAuth2PasswordBearer
 
 from tertulia.domain.commands import Command
 from tertulia.domain.errors import MissingToken
-from tertulia.domain.ids import RoomId
 from tertulia.domain.models import Actor
 from tertulia.fanout import Hub
 from tertulia.protocol.door import Census, Live
@@ -46,11 +44,13 @@ class HttpDoor:
         return await self._executor.execute(command, actor)
 
     def census(self) -> Census:
-        counts: Counter[RoomId] = Counter()
-        connections = []
-        for one in self._hub.connections:
-            counts.update(one.rooms.keys())
-            live = Live(
+        """Cheap, for anybody may ask."""
+        hub = self._hub
+        return Census(authenticated=len(hub.connections), public=self._count_public(), rooms=hub.count_hearers())
+
+    def list_live(self) -> list[Live]:
+        return [
+            Live(
                 id=one.id,
                 user_id=one.user_id,
                 username=one.username,
@@ -59,5 +59,5 @@ class HttpDoor:
                 since=one.since,
                 address=one.address,
             )
-            connections.append(live)
-        return Census(connections=connections, public=self._count_public(), rooms=dict(counts))
+            for one in self._hub.connections
+        ]

@@ -72,7 +72,10 @@ class Answering:
         return answer
 
     def census(self):
-        return Census(connections=[LIVE, LIVE], public=3, rooms={1: 2, 2: 1, 3: 1})
+        return Census(authenticated=2, public=3, rooms={1: 2, 2: 1, 3: 1})
+
+    def list_live(self):
+        return [LIVE, LIVE]
 
     @property
     def commands(self):

@@ -162,12 +162,12 @@ def connections(api: APIRouter, door: Door) -> None:
         if actor is None or not actor.is_admin:
             known = await door.execute(c.ListVisibleRooms(room_ids=known), actor)
         count = models.RoomsCount(
-            total=len(census.connections) + census.public,
-            authenticated=len(census.connections),
+            total=census.authenticated + census.public,
+            authenticated=census.authenticated,
             public=census.public,
             rooms={room_id: census.rooms[room_id] for room_id in known},
         )
         if actor is None or not actor.is_admin:
             return count
-        each = [models.RoomsConnection.model_validate(one) for one in census.connections]
+        each = [models.RoomsConnection.model_validate(one) for one in door.list_live()]
         return models.RoomsConnections(**count.model_dump(), connections=each)
