@@ -50,6 +50,7 @@ from tertulia.transport.entrance import Endpoint, Entrance, Plain, TurnedAway
 from tertulia.transport.monitoring import Gauges, Node
 from tertulia.transport.monitoring import router as monitoring
 from tertulia.transport.pages import asyncapi
+from tertulia.transport.receipts import Receipts
 from tertulia.transport.revocation import Revocation
 from tertulia.transport.session import Lobby
 from tertulia.transport.sockets import HttpProtocol, SocketEndpoint, SocketLimits, Sockets, WebSocket
@@ -194,7 +195,8 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     store, hub = parts.store, parts.hub
     store.on_commit = hub.publish
     revocation = Revocation(parts.authenticator, hub, utc_now)
-    hub.on_notice = revocation.heed
+    receipts = Receipts(parts.executor)
+    hub.on_notice, hub.on_delivered = revocation.heed, receipts.on_delivered
     await store.start(migrate=settings.migrate_on_start)
     try:
         if settings.starter_room:
@@ -206,6 +208,7 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
         finally:
             watch.cancel()
             await hub.stop()
+            await receipts.stop()
     finally:
         await store.stop()
 

@@ -31,6 +31,8 @@ MOST_WAITING = 64
 """Frames of one socket that wait for the one before; above this it is read no further until they are done."""
 TYPING_EVERY = 3.0
 """Seconds between two tellings that somebody is typing in a room."""
+MOST_TYPED = 256
+"""Places of which it is remembered when one was typing there."""
 
 log = logging.getLogger("tertulia.session")
 
@@ -111,7 +113,7 @@ class SocketSession:
         self._posted = 0
         self._is_paused = False
         self._timer: asyncio.TimerHandle | None = None
-        self._typed_at: dict[RoomId, float] | None = None
+        self._typed_at: dict[c.Type, float] | None = None
 
     # ---- what the socket tells
 
@@ -320,8 +322,11 @@ class SocketSession:
                 return self._entered(command, snapshot, connection)
             case c.ExitRoom():
                 return self._lobby.hub.exit(connection, command.room_id, "left")
-            case c.Type() if command.room_id is not None:
-                return self._type(command.room_id, connection)
+            case c.Listen():
+                self._lobby.hub.follow(connection)
+                return await self._lobby.executor.execute(c.ListHeads(), connection.actor)
+            case c.Type():
+                return await self._type(command, connection)
             case _:
                 return await self._lobby.executor.execute(command, connection.actor)
 
@@ -337,17 +342,22 @@ class SocketSession:
         users.append(Occupant(user_id=user_id, username=connection.actor.username, x=x, y=y, status=status))
         return Entered(snapshot=snapshot, users=users, result=result, x=x, y=y)
 
-    def _type(self, room_id: RoomId, connection: Connection) -> None:
-        if not self._lobby.hub.is_in(connection, room_id):
+    async def _type(self, command: c.Type, connection: Connection) -> None:
+        """Of what is said too often, or where one may say nothing just now, nobody is told."""
+        hub, room_id, actor = self._lobby.hub, command.room_id, connection.actor
+        if room_id is not None and not hub.is_in(connection, room_id):
             raise e.NotAMember("Join the room first")
-        now = monotonic()
-        if self._typed_at is None:
+        if self._typed_at is None or len(self._typed_at) == MOST_TYPED:
             self._typed_at = {}
-        if now - self._typed_at.get(room_id, -TYPING_EVERY) >= TYPING_EVERY:
-            self._typed_at[room_id] = now
-            actor = connection.actor
+        now = monotonic()
+        if now - self._typed_at.get(command, -TYPING_EVERY) < TYPING_EVERY:
+            return
+        self._typed_at[command] = now
+        voice = c.FindVoice(room_id=room_id, user_id=command.user_id)
+        room_id = await self._lobby.executor.execute(voice, actor)
+        if room_id is not None:
             event = UserTyping(room_id=room_id, user_id=actor.user_id, username=actor.username)
-            self._lobby.hub.announce(event, skip=connection)
+            hub.announce(event, skip=connection)
 
     # ---- frames out
 
@@ -358,6 +368,8 @@ class SocketSession:
         self._send(self._dialect.replies(request, outcome))
         if isinstance(outcome, Entered) and isinstance(request.command, c.EnterRoom):
             self._hear(request.command, outcome)
+        elif isinstance(request.command, c.Listen) and self._connection is not None:
+            self._lobby.hub.listen(self._connection, outcome)
 
     def _hear(self, command: c.EnterRoom, entered: Entered) -> None:
         """Hear the room from the very place in its log where the answer ended."""
