@@ -556,7 +556,7 @@ HELLO = {
     "heartbeat_interval": 25,
     "features": [
         *("resume", "nonce", "typing", "read", "delivered", "presence", "reactions", "replies", "mentions", "pins"),
-        *("versions", "groups", "direct"),
+        *("versions", "groups", "direct", "blocks", "avatars"),
     ],
     "limits": {"frame": 65536, "message": 4000, "nonce": 64, "page": 100, "frames_per_second": 20, "burst": 60},
     "rooms": HEADS,

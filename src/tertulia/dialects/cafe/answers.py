@@ -196,6 +196,8 @@ FEATURES = [
     "versions",
     "groups",
     "direct",
+    "blocks",
+    "avatars",
 ]
 """What a client may count on, in one word each."""
 
