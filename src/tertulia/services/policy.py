@@ -20,7 +20,7 @@ from tertulia.domain.ids import MessageId, RoomId, UserId
 from tertulia.domain.models import Actor, Membership, Message, Room
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.store.members import Barrier, find_ban
-from tertulia.store.messages import find_message
+from tertulia.store.messages import find_message, find_room_of
 from tertulia.store.rooms import Standing, find_standing, is_blocked
 from tertulia.store.work import Reader, Work
 
@@ -120,8 +120,8 @@ def lock_message(
 ) -> tuple[Message, Standing]:
     """The message as it is while its room is locked; deleted ones too. Raises NoSuchMessage, also if it is not in
     *room_id*, where one is given."""
-    seen, _ = see_message(work, message_id, actor)
-    if room_id is not None and seen.room_id != room_id:
+    its_room = find_room_of(work, message_id)
+    if its_room is None or room_id not in {None, its_room}:
         raise NoSuchMessage
-    work.lock(seen.room_id)
+    work.lock(its_room)
     return see_message(work, message_id, actor)

@@ -23,6 +23,11 @@ def find_message(reader: Reader, message_id: MessageId) -> Message | None:
     return next(iter(find_messages(reader, [message_id])), None)
 
 
+def find_room_of(reader: Reader, message_id: MessageId) -> RoomId | None:
+    """For ever the same one."""
+    return reader.sql.execute(select(messages.c.room_id).where(messages.c.id == message_id)).scalar()
+
+
 def find_messages(reader: Reader, message_ids: Sequence[MessageId]) -> list[Message]:
     """Those that there are, the newest first; deleted ones too."""
     named = select(messages, users.c.username).join(users, users.c.id == messages.c.user_id)
