@@ -9,11 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # tests/servers.py knows how to start a PostgreSQL
 
-from benchmarks import durable_send, fanout, history  # noqa: E402
+from benchmarks import crowd, durable_send, fanout, history  # noqa: E402
 from benchmarks.harness import NotHere, Plan, generator, machine, say  # noqa: E402
 from benchmarks.report import write_section  # noqa: E402
 
-BENCHMARKS = {"fanout": fanout.run, "durable_send": durable_send.run, "history": history.run}
+BENCHMARKS = {
+    "fanout": fanout.run,
+    "durable_send": durable_send.run,
+    "history": history.run,
+    "crowd": crowd.run,
+}
 
 
 def main(arguments: list[str]) -> int:
