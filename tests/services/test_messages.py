@@ -1,6 +1,7 @@
 """Messages: what may be said, what can be changed of it, and how it is paged."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,7 @@ from tertulia.store import Work
 from tertulia.store.members import add_member
 from tertulia.store.rooms import insert_room
 from tertulia.store.tables import messages, pins, reactions, rooms
+from tertulia.store.work import count_writes
 
 DIGEST = 2235112343361349949
 """Of `Olá`, as databases have it."""
@@ -223,6 +225,24 @@ async def test_what_was_put_on_a_deleted_message_is_gone_too(scene: Scene) -> No
         assert len(everything[table]) == 1
     neighbour = await scene.do(ana, c.GetMessage(message_id=kept.message_id))
     assert (neighbour.mentions, len(neighbour.reactions)) == ([ben.user_id], 1)
+
+
+async def test_a_deletion_takes_no_more_statements_for_more_edits(scene: Scene) -> None:
+    ana = await scene.user("ana")
+    room = await scene.room(ana)
+    once, often = [sent.message_id for sent in await scene.say(ana, room, "one", "another")]
+    for message_id, edits in ((once, 1), (often, 20)):
+        for n in range(edits):
+            await scene.do(ana, c.EditMessage(message_id=message_id, content=f"secret {n}"))
+
+    def count(message_id: MessageId, work: Work) -> int:
+        before = count_writes(work.sql)
+        scene.messages.delete_message(c.DeleteMessage(message_id=message_id), ana, work)
+        return count_writes(work.sql) - before
+
+    taken = [await scene.store.write(partial(count, message_id)) for message_id in (once, often)]
+    assert taken[0] == taken[1]
+    assert "secret" not in repr(await scene.everything())
 
 
 async def test_a_message_is_changed_in_its_own_room_alone(scene: Scene) -> None:
