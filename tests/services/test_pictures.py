@@ -2,9 +2,11 @@
 
 import pytest
 
+from kinds import of_kind
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import NoSuchRoom, NotAMember
+from tertulia.domain.roles import RoomKind
 from tertulia.services.pictures import Pictures
 from tertulia.services.rooms import Rooms
 
@@ -94,3 +96,16 @@ async def test_a_picture_is_good_for_a_moment(scene, rooms, watch):
     second = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
 
     assert second.messages is not first.messages
+
+
+async def test_who_enters_a_direct_room_sees_what_was_read_a_moment_ago(scene, rooms):
+    """A mark moves no head, and was told before the one who enters could hear it."""
+    ana, bea = await scene.user("ana"), await scene.user("bea")
+    room = await of_kind(scene, RoomKind.DIRECT, ana, bea)
+    sent = (await scene.say(ana, room, "Have you read this?"))[0]
+    await rooms.enter(c.EnterRoom(room_id=room.id), bea)
+
+    await scene.do(bea, c.MarkRead(room_id=room.id, seq=sent.seq))
+    entered = await rooms.enter(c.EnterRoom(room_id=room.id), ana)
+
+    assert entered.messages.items[-1].read_at is not None

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tertulia.domain.ids import MessageId, RoomId, Seq
 from tertulia.domain.models import Message, Page, Room, SpaceObject
+from tertulia.domain.roles import RoomKind
 
 GOOD_FOR = 1.0
 """Seconds. Whatever is changed in a room moves its head; but that an author elsewhere has deleted their account does
@@ -25,7 +26,10 @@ class Picture(Struct, frozen=True):
 
 
 class Pictures:
-    """A picture shows the room as it is for as long as the log's head is where it was."""
+    """A picture shows the room as it is for as long as the log's head is where it was.
+
+    Of direct rooms none is kept: their messages say when they were read, which moves no head; and two are no crowd.
+    """
 
     def __init__(self, *, good_for: float = GOOD_FOR, now: Callable[[], float] = monotonic) -> None:
         self._good_for, self._now = good_for, now
@@ -42,6 +46,8 @@ class Pictures:
         return room_id in self._kept
 
     def keep(self, picture: Picture) -> None:
+        if picture.room.kind is RoomKind.DIRECT:
+            return
         self._kept[picture.room.id] = self._now(), picture
         self._kept.move_to_end(picture.room.id)
         if len(self._kept) > MOST_ROOMS:
