@@ -188,6 +188,10 @@ class Life(RuleBasedStateMachine):
     def come_and_go(self, who: int, kind: Any) -> None:
         self.do(who, kind(room_id=self.room.id))
 
+    @rule(who=people, whom=people, kind=st.sampled_from([c.BlockUser, c.UnblockUser]))
+    def block(self, who: int, whom: int, kind: Any) -> None:
+        self.do(who, kind(user_id=self.people[whom].user_id))
+
     @rule(who=people, whom=people, role=roles)
     def add(self, who: int, whom: int, role: RoomRole) -> None:
         self.do(who, c.AddMember(room_id=self.room.id, user_id=self.people[whom].user_id, role=role))

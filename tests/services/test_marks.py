@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kinds import of_kind, set_blocked
+from kinds import of_kind
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import NoSuchMessage, NoSuchRoom, NotAMember
@@ -108,7 +108,7 @@ async def test_who_may_not_speak_reads(scene: Scene) -> None:
     [there], [here] = await scene.say(ana, room, "1"), await scene.say(ana, direct, "2")
     until = scene.clock() + timedelta(hours=1)
     await scene.do(ana, c.UpdateMember(room_id=room.id, user_id=ben.user_id, muted_until=until))
-    await set_blocked(scene, direct)
+    await scene.do(ana, c.BlockUser(user_id=ben.user_id))
     assert await scene.do(ben, READ(room_id=room.id, seq=there.seq)) == there.seq
     assert await scene.do(ben, DELIVERED(room_id=direct.id, seq=here.seq)) == here.seq
     assert await scene.do(ben, c.MarkReadTo(message_id=here.message_id)) == here.seq

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kinds import of_kind, set_blocked
+from kinds import of_kind
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Blocked, Muted, NoSuchMessage, NoSuchRoom, NotAMember, RoleTooLow, TooMany
@@ -99,7 +99,7 @@ async def test_who_may_not_speak_pins_nothing(scene: Scene) -> None:
     [in_group], [in_direct] = await say(scene, ana, group, "one"), await say(scene, ana, direct, "two")
     until = scene.clock() + timedelta(hours=1)
     await scene.do(ana, c.UpdateMember(room_id=group.id, user_id=ben.user_id, muted_until=until))
-    await set_blocked(scene, direct)
+    await scene.do(ana, c.BlockUser(user_id=ben.user_id))
     for kind in (c.PinMessage, c.UnpinMessage):
         await scene.refuses(Muted, ben, kind(message_id=in_group))
         for who in (ana, ben):
