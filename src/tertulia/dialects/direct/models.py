@@ -55,7 +55,7 @@ class DirectUser(Shape):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def is_online(self) -> bool:
-        return self.status not in (Status.OFFLINE, Status.INVISIBLE)
+        return self.status.shown is not Status.OFFLINE
 
 
 class DirectOwnUser(DirectUser):
