@@ -290,6 +290,13 @@ def test_every_domain_error_can_be_told_with_its_code():
     assert frame == {"type": "error", "message": "Too many requests", "code": "rate_limited", "retry_after": 1.5}
 
 
+def test_what_the_core_refuses_is_called_by_this_dialects_names():
+    frame = json.loads(payload(DIRECT.error(x.Invalid("kind must be a word", field="kind"), "message", UNSET)))
+    assert frame["message"] == "message_type must be a word"
+    frame = json.loads(payload(DIRECT.error(x.EmptyMessage(), "message", UNSET)))
+    assert frame["message"] == "Message content cannot be empty"
+
+
 def test_there_is_a_frame_for_each_row_of_the_tables_and_each_is_there_once():
     assert [one.name for one in RECEIVES] == list(OPERATIONS)
     assert {one.payload for one in RECEIVES} == set(OPERATIONS.values())

@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tertulia.dialects.direct.ids import AnyId, need
 from tertulia.domain import commands as c
-from tertulia.domain.errors import EmptyMessage, Malformed
+from tertulia.domain.errors import EmptyMessage, Invalid, Malformed
 from tertulia.domain.ids import STARTER_ROOM, MessageId, RoomId, UserId
 from tertulia.domain.roles import Status
 from tertulia.protocol.fields import Nonce, Text
@@ -15,6 +15,8 @@ MESSAGE = "message"
 """The type of a frame that does not say its type."""
 NO_FILES = "Files cannot be sent with a message yet: attachments must be empty"
 TWO_TARGETS = "Give recipient_id or chat_id, not both"
+FIELDS = {"kind": "message_type", "reply_to": "reply_to_message_id", "user_id": "recipient_id"}
+"""What this dialect calls fields that the core may refuse to send."""
 
 
 class DirectOperation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,3 +114,9 @@ OPERATIONS: dict[str, type[DirectOperation]] = {
     "ping": DirectPing,
 }
 """By the type of their frame."""
+
+
+def renamed(error: Invalid) -> Invalid:
+    """*error*, of sending something, with this dialect's name of the field."""
+    name = FIELDS.get(error.field)
+    return error if name is None else Invalid(error.message.replace(error.field, name), field=name)

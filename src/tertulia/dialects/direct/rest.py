@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 
 from tertulia.dialects.direct import models
 from tertulia.dialects.direct.models import IdIn
-from tertulia.dialects.direct.operations import TWO_TARGETS
+from tertulia.dialects.direct.operations import TWO_TARGETS, renamed
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Invalid, TertuliaError
 from tertulia.domain.ids import MessageId, RoomId, UserId
@@ -24,8 +24,6 @@ MOST_SKIPPED = 10_000
 """What is further back is found by *before*."""
 Skip = Annotated[int, Query(ge=0, le=MOST_SKIPPED)]
 AnyUser: TypeAlias = models.DirectOwnUser | models.DirectUser
-FIELDS = {"kind": "message_type", "reply_to": "reply_to_message_id"}
-"""What this dialect calls fields that the core may refuse."""
 
 
 def router(door: Door) -> APIRouter:
@@ -153,10 +151,7 @@ class Post:
         try:
             return await self._door.execute(command, actor)
         except Invalid as error:
-            if error.field not in FIELDS:
-                raise
-            name = FIELDS[error.field]
-            raise Invalid(error.message.replace(error.field, name), field=name) from None
+            raise renamed(error) from None
 
 
 def _as_sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:

@@ -8,7 +8,7 @@ from msgspec import UNSET, Raw, Struct
 
 from tertulia.dialects.direct import events
 from tertulia.dialects.direct.catalogue import CATALOGUE
-from tertulia.dialects.direct.operations import MESSAGE, OPERATIONS
+from tertulia.dialects.direct.operations import MESSAGE, OPERATIONS, renamed
 from tertulia.domain import errors as x
 from tertulia.domain.clock import rfc3339
 from tertulia.domain.commands import Listen, Ping
@@ -75,7 +75,10 @@ class DirectDialect(Dialect):
         return []
 
     def error(self, error: x.TertuliaError, name: str, ref: Any) -> bytes:
-        text = f"Unknown message type: {error.name}" if isinstance(error, x.UnknownCommand) else error.message
+        if isinstance(error, x.UnknownCommand):
+            text = f"Unknown message type: {error.name}"
+        else:
+            text = renamed(error).message if isinstance(error, x.Invalid) else error.message
         retry_after = error.retry_after if isinstance(error, x.TooFast | x.Unavailable) else UNSET
         return JSON.frame(
             events.DirectError(message=text, code=error.code, request=name or UNSET, retry_after=retry_after)
