@@ -66,6 +66,7 @@ async def test_who_is_new_is_online_when_they_come(world, two):
 
 async def test_a_status_is_told_to_all_rooms_as_others_see_it(world, two):
     ana, _ = two
+    world.there.add(ana.user_id)
     room = await world.scene.room(ana)
     world.told()
     user = await world.choose(ana, Status.AWAY, text=" Lunch ")
@@ -125,9 +126,12 @@ async def test_to_hide_is_to_be_seen_last_and_nothing_that_the_unseen_do_moves_t
 
 async def test_without_a_socket_hiding_does_not_say_that_one_was_there(world, two):
     ana, ben = two
+    await world.scene.room(ana)
+    world.told()
     before = (await world.see(ben, ana.user_id)).last_seen_at
     await world.choose(ana, Status.INVISIBLE)
     assert (await world.see(ben, ana.user_id)).last_seen_at == before
+    assert [event.room_ids for event in world.told()] == [[]]
 
 
 async def test_the_same_again_is_written_nowhere_and_told_all_the_same(world, two):

@@ -67,8 +67,8 @@ class People:
         return stored.update_user(work, actor.user_id, **changes)
 
     def set_status(self, command: c.SetStatus, actor: Actor, work: Work) -> User:
-        """Told to all who share a room with them; unless they are unseen before and after, and change no text. What
-        each hears is that they are offline, if they are not connected. Who hides was last seen at that moment."""
+        """Told to all rooms, unless others see them as offline before and after, and no other text. Whoever is not
+        connected is told as offline. Who hides was last seen at that moment."""
         stored.lock_users(work, actor.user_id)
         before = stored.get_user(work, actor.user_id)
         text = before.status_text
@@ -82,11 +82,11 @@ class People:
         if text != before.status_text:
             changes["status_text"] = text
         shown = command.status.shown
-        is_unseen = shown is before.status.shown is Status.OFFLINE
-        if shown is Status.OFFLINE and not is_unseen and self._is_there(actor.user_id):
+        was_seen = before.status.shown is not Status.OFFLINE and self._is_there(actor.user_id)
+        if shown is Status.OFFLINE and was_seen:
             changes["last_seen_at"] = work.now
         user = stored.update_user(work, actor.user_id, **changes) if changes else before
-        is_secret = is_unseen and text == before.status_text
+        is_secret = shown is Status.OFFLINE and not was_seen and text == before.status_text
         told = PresenceUpdated(
             user_id=user.id,
             username=user.username,
