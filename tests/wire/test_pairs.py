@@ -75,7 +75,9 @@ async def at_table(server: Server):
         await bea.ask("POST", f"/rooms/{room['id']}/join", 200)
         a, b = await first.open(ana, room["id"]), await second.open(bea, room["id"])
         clients.extend((a, b))
-        return Table(room["id"], a, b)
+        table = Table(room["id"], a, b)
+        await table.said(a)  # both hear the room from here on: what is of the moment goes to who is live alone
+        return table
 
     yield sit
     for client in clients:
