@@ -2,6 +2,7 @@
 document itself, and needs no script."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -73,7 +74,7 @@ def _channel(described: Schema, key: str, channel: Schema) -> Iterator[str]:
 
 
 def _message(message: Schema) -> Iterator[str]:
-    yield f"<details><summary><code>{escape(message['name'])}</code> {escape(message['summary'])}</summary>"
+    yield f"<details><summary><code>{escape(message['name'])}</code> {_prose(message['summary'])}</summary>"
     for example in message.get("examples", ()):
         yield f"<pre>{escape(json.dumps(example['payload'], ensure_ascii=False, indent=2))}</pre>"
     yield f"<p>Type: {_words(message['payload'])}</p></details>"
@@ -81,7 +82,7 @@ def _message(message: Schema) -> Iterator[str]:
 
 def _type(schema: Schema) -> Iterator[str]:
     if "description" in schema:
-        yield f"<p>{escape(schema['description'])}</p>"
+        yield f"<p>{_prose(schema['description'])}</p>"
     required = set(schema.get("required", ()))
     if schema.get("properties"):
         yield "<table><tr><th>field</th><th>type</th><th></th></tr>"
@@ -91,6 +92,12 @@ def _type(schema: Schema) -> Iterator[str]:
         yield "</table>"
     elif "properties" not in schema:
         yield f"<p>{_words(schema)}</p>"
+
+
+def _prose(text: str) -> str:
+    """As HTML, with `code` and *names* as docstrings write them."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    return re.sub(r"(?<!\w)\*([\w, ]+)\*(?!\w)", r"<em>\1</em>", marked)
 
 
 def _words(schema: Schema) -> str:
