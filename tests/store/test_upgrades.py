@@ -1,13 +1,16 @@
 """A database of an earlier version, with people in it, is as good as a new one once it is migrated."""
 
+import asyncio
+
 import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
 
+from tertulia.domain.ids import RoomId, Seq, UserId
 from tertulia.domain.roles import Status
-from tertulia.store import Store, migrate
-from tertulia.store.migrate import _config
+from tertulia.store import Mentions, Post, Store, migrate
+from tertulia.store.migrate import _config, latest
 from tertulia.store.users import get_user, list_users
 
 PEOPLE = [("José", "online"), ("ŁUKASZ", "offline"), ("Zoë", "busy")]
@@ -61,3 +64,72 @@ async def test_people_of_before_are_found_and_seen(old_database):
         assert (gone.is_deleted, gone.status) == (True, Status.OFFLINE)
     finally:
         await store.stop()
+
+
+OLD_POST = """
+    SELECT o_status, o_seq, o_message_id FROM post_batch(
+        ARRAY[1], ARRAY[1], ARRAY['hola'], ARRAY['text'], ARRAY[NULL]::bigint[], ARRAY['nonce'], ARRAY[7],
+        ARRAY['{"type":"message_sent","user_id":1,"username":"José","content":"hola","created_at":"2026-01-01T00:00:00Z"}'],
+        now()
+    )"""
+"""What a node of version 0001 sends a message by."""
+
+
+async def test_nodes_that_are_not_replaced_yet_go_on_posting(pg_url):
+    with psycopg.connect(pg_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    engine = create_engine(pg_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        make_old(connection)
+        connection.execute(
+            text("INSERT INTO rooms (kind, name, created_at, updated_at) VALUES ('channel', 'Room', now(), now())")
+        )
+        member = "INSERT INTO memberships (room_id, user_id, role, joined_at) VALUES (1, 1, 'member', now())"
+        connection.execute(text(member))
+        assert connection.exec_driver_sql(OLD_POST).one() == ("new", 1, 1)
+    await migrate(pg_url)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql(OLD_POST).one() == ("duplicate", 1, 1)
+        assert connection.exec_driver_sql(OLD_POST.replace("nonce", "another")).one() == ("new", 2, 2)
+    engine.dispose()
+    store = Store.open(pg_url)
+    await store.start(migrate=False)
+    try:
+        answer = asyncio.get_running_loop().create_future()
+        store.post(Post(RoomId(1), UserId(1), "José", "@zoë", mentions=Mentions(names=("Zoë",))), answer.set_result)
+        assert (await answer).seq == 3
+        events, head = (await store.read_log([(RoomId(1), Seq(0))], 10))[RoomId(1)]
+        assert ([event.content for event in events], head) == (["hola", "hola", "@zoë"], 3)
+    finally:
+        await store.stop()
+
+
+AT_WORK = """
+    DO $$ BEGIN
+        SET LOCAL deadlock_timeout = '1min'; -- whoever finds out is the one that has to go
+        LOCK TABLE rooms IN ROW SHARE MODE;
+        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'rooms'::regclass AND NOT granted) LOOP
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+        PERFORM FROM memberships;
+    END $$"""
+"""A node that has one table when the migration has come to it, and wants another that the migration has changed."""
+
+
+async def test_a_migration_that_a_node_at_work_stops_begins_again(pg_url):
+    with psycopg.connect(pg_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    engine = create_engine(pg_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        make_old(connection)
+    engine.dispose()
+    async with await psycopg.AsyncConnection.connect(pg_url) as node:
+        work = asyncio.ensure_future(node.execute(AT_WORK))
+        async with await psycopg.AsyncConnection.connect(pg_url, autocommit=True) as watcher:
+            held = "SELECT FROM pg_locks WHERE relation = 'rooms'::regclass AND mode = 'RowShareLock'"
+            while (await watcher.execute(held)).rowcount == 0:
+                await asyncio.sleep(0.01)
+        migration = asyncio.ensure_future(migrate(pg_url))
+        await work
+        assert not migration.done()
+    assert await migration == latest()

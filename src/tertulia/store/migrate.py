@@ -12,13 +12,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, StaticPool, create_engine, inspect, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tertulia.store.tables import meta
 from tertulia.store.urls import PostgresUrl, SqliteUrl, parse_url
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_TRIES = 200
+DEADLOCK_TRIES = 20
+DEADLOCK_DETECTED = "40P01"
 _ADVISORY_LOCK = 7_365_127_001  # any number of our own: one migration at a time, whichever node starts it
 
 
@@ -85,14 +88,25 @@ def _use_wal(raw: sqlite3.Connection) -> None:
 
 
 async def migrate_postgres(target: PostgresUrl) -> str:
-    """Under an advisory lock, in one transaction. Gives the epoch. Raises SchemaTooNew."""
+    """Under an advisory lock, in one transaction, which begins again when it and a node that is at work have waited for
+    each other. Gives the epoch. Raises SchemaTooNew."""
     engine = create_async_engine(target.url, connect_args=target.connect_args)
     try:
-        async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            return await connection.run_sync(upgrade)
+        for is_last in [False] * DEADLOCK_TRIES + [True]:
+            try:
+                return await _migrate_once(engine)
+            except DBAPIError as error:
+                if is_last or getattr(error.orig, "sqlstate", "") != DEADLOCK_DETECTED:
+                    raise
+        raise AssertionError("not reached")
     finally:
         await engine.dispose()
+
+
+async def _migrate_once(engine: AsyncEngine) -> str:
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        return await connection.run_sync(upgrade)
 
 
 async def check_postgres(target: PostgresUrl) -> str:
