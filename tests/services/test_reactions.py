@@ -1,11 +1,13 @@
 """Reactions: who gives them, what a reader sees of them, and that it is the same however many there are."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from scene import Scene
+from scene import Scene, scene_on
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Invalid, Muted, NoSuchMessage, NotAMember, TooMany
 from tertulia.domain.events import ReactionAdded, ReactionRemoved
@@ -233,3 +235,27 @@ async def test_of_many_the_first_are_shown_and_others_move_up(scene: Scene) -> N
     assert await shown(people[1]) == (REACTION_USERS + 1, [ids[0], *ids[2 : REACTION_USERS + 1]])
     assert await shown(people[0]) == (REACTION_USERS, ids[2 : REACTION_USERS + 2])
     assert await shown(people[2]) == (REACTION_USERS - 1, ids[3 : REACTION_USERS + 2])
+
+
+async def test_what_many_give_at_once_is_counted_once_each(scene: Scene, database_url: str) -> None:
+    """On PostgreSQL by way of two nodes."""
+    people = [await scene.user(f"user{number}") for number in range(12)]
+    message_id = await said(scene, people[0], await scene.room(*people))
+    toggle = c.ToggleReaction(message_id=message_id, emoji="👍")
+    async with AsyncExitStack() as stack:
+        nodes = [scene]
+        if scene.store.dialect_name == "postgresql":
+            nodes.append(await stack.enter_async_context(scene_on(database_url)))
+        deeds = [nodes[number % len(nodes)].do(person, toggle) for number, person in enumerate(people * 3)]
+        results = await asyncio.gather(*deeds)
+    [group] = (await see(scene, people[0], message_id)).reactions
+    page = await scene.do(people[0], c.ListReactions(message_id=message_id))
+    given = [one.user_id for one in page.items]
+    assert (group.count, group.users) == (len(people), given)
+    assert sorted(given) == sorted(person.user_id for person in people)
+    log = await scene.log(results[0].message.room_id)
+    told = [event for event in log if isinstance(event, ReactionAdded | ReactionRemoved)]
+    counts = [0, *(event.count for event in told)]
+    for event, before, now in zip(told, counts, counts[1:], strict=False):
+        assert now == before + (1 if isinstance(event, ReactionAdded) else -1)
+    assert sorted(result.seq for result in results) == [event.seq for event in told]
