@@ -2,8 +2,9 @@
 
 from msgspec.structs import replace
 
-from fanout_world import ROOM, deleted, edited, sent
+from fanout_world import ROOM, deleted, edited, removed, sent
 from tertulia.domain.quotes import quote
+from tertulia.domain.roles import LeaveReason
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.feed import Feed
 
@@ -88,3 +89,16 @@ def test_what_the_log_gave_without_its_text_stays_so():
     feed.on_event(edited(replace(FIRST, message_id=9), "secret").placed(ROOM, 4, 9), 0.0)
     first, answer, *_ = [entry.event for entry in feed.take(0)]
     assert (first.content, answer.quote.text, answer.quote.is_deleted) == ("", "", True)
+
+
+def test_who_has_deleted_their_account_is_named_no_more():
+    gone = removed(1, LeaveReason.DELETED)
+    feed, events = told(FIRST, replace(reply(1, "@user3, helo"), user_id=2, username="user2"), sent("other", 2), gone)
+    assert [event.username for event in events] == ["deleted user", "user2", "user2", gone.username]
+    assert [events[1].quote.username, events[1].quote.text] == ["deleted user", "@user3, helo"]
+    assert feed.purged == 1
+
+
+def test_who_merely_goes_keeps_their_name():
+    _, events = told(FIRST, removed(1, LeaveReason.LEFT))
+    assert events[0].username == FIRST.username

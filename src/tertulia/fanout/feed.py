@@ -4,15 +4,27 @@ late or out of order, and is mended from the log.
 Invariants: the ring holds exactly base + 1 … top; nothing above top is ever shown; a subscriber is only a position.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
-from tertulia.domain.events import DurableEvent, Event, MemberRemoved, MessageDeleted, MessageEdited, MessageSent
+from tertulia.domain.events import (
+    DurableEvent,
+    Event,
+    MemberRemoved,
+    MessageDeleted,
+    MessageEdited,
+    MessageSent,
+    RoomDeleted,
+    RoomUpdated,
+)
 from tertulia.domain.ids import Seq, UserId
 from tertulia.domain.quotes import first_line
+from tertulia.domain.roles import LeaveReason
 from tertulia.fanout.counters import Counters
 from tertulia.protocol.dialect import Dialect
+from tertulia.store.users import DELETED_NAME
 
 NOT_STARTED = Seq(-1)
 WEIGHT = 256
@@ -202,7 +214,9 @@ class Feed:
     def _append(self, entry: Entry) -> None:
         event = entry.event
         if isinstance(event, MessageEdited | MessageDeleted):
-            self._mend(event)
+            self._mend(partial(_after, event))
+        elif isinstance(event, MemberRemoved) and event.reason is LeaveReason.DELETED:
+            self._mend(partial(_without_name, event.user_id))
         self._ring.append(entry)
         self._weight += entry.weight
         self.top = entry.seq
@@ -216,11 +230,11 @@ class Feed:
         self.purged += 1
         self._counters.jumped += 1
 
-    def _mend(self, change: MessageEdited | MessageDeleted) -> None:
-        """Nobody resumes into what a message says no more, nor into a quote of it."""
+    def _mend(self, as_now: Callable[[DurableEvent], DurableEvent]) -> None:
+        """Nobody resumes into what a message says no more, nor into a quote of it, nor into a name that is gone."""
         self.purged += 1
         for place, entry in enumerate(self._ring):
-            event = _after(change, entry.event)
+            event = as_now(entry.event)
             if event is not entry.event:
                 mended = self._ring[place] = Entry(event)
                 self._weight += mended.weight - entry.weight
@@ -240,3 +254,14 @@ def _after(change: MessageEdited | MessageDeleted, event: DurableEvent) -> Durab
         return event
     is_deleted = isinstance(change, MessageDeleted)
     return replace(event, quote=replace(quote, text=first_line(content), is_deleted=is_deleted))
+
+
+def _without_name(user_id: UserId, event: DurableEvent) -> DurableEvent:
+    """*event*, as the log tells it when *user_id* has deleted their account."""
+    if isinstance(event, RoomUpdated | RoomDeleted):
+        return event
+    if event.user_id == user_id:
+        event = replace(event, username=DELETED_NAME)
+    if isinstance(event, MessageSent) and event.quote is not None and event.quote.user_id == user_id:
+        event = replace(event, quote=replace(event.quote, username=DELETED_NAME))
+    return event
