@@ -442,6 +442,41 @@ async def test_one_who_lags_when_kicked_gets_the_kick_and_none_of_the_rest(world
     assert ben.removed_from == [ROOM]
 
 
+async def test_one_whose_socket_takes_no_more_than_the_kick_hears_nothing_after_it(world):
+    ana, ben, cleo = world.client(1), world.client(2, high=10), world.client(3, high=10)
+    for client in (ana, ben, cleo):
+        client.enter()
+    await turns()
+    for client in (ben, cleo):
+        client.socket.stop_reading()
+    world.commit(removed(2))
+    await turns()
+    assert ben.connection.paused_since is not None
+    assert ben.removed_from == [ROOM]
+    world.commit(sent(), room_deleted())
+    await turns()
+    for client in (ben, cleo):
+        client.socket.read_on()
+    await turns()
+    assert ben.seqs() == [1]
+    assert cleo.seqs() == [1, 3]
+    assert cleo.removed_from == [ROOM]
+
+
+async def test_one_whose_socket_takes_no_more_than_the_rooms_end_is_told_so_once(world):
+    ana = world.client(1, high=10)
+    ana.enter()
+    await turns()
+    ana.socket.stop_reading()
+    world.commit(room_deleted())
+    await turns()
+    ana.socket.read_on()
+    await turns()
+    assert ana.seqs() == [1]
+    assert ana.removed_from == [ROOM]
+    assert not world.hub.rooms
+
+
 async def test_one_who_resumes_past_their_own_removal_stops_there():
     world = await small_ring()
     keeper = world.client(9)

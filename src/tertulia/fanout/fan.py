@@ -61,8 +61,8 @@ class Passing(Framed):
 class Fan:
     """All live subscriptions stand at `position`; what the feed has after it goes out with the next `flush`.
 
-    *subscriptions_of*: those of a user, in this room, on this node. *on_turn*: told of each event of `TURNS` after it
-    was written, before anything that comes after it is. *reached*: told of who was written a message to themselves,
+    *subscriptions_of*: those of a user, in this room, on this node. *on_turn*: told of each event of `TURNS`, and
+    to whom it was written, before anything that comes after it is. *reached*: told of who was written a message to themselves,
     once for all that is written together.
     """
 
@@ -78,7 +78,7 @@ class Fan:
         counters: Counters,
         *,
         subscriptions_of: Callable[["Fan", UserId], Iterable[Subscription]],
-        on_turn: Callable[["Fan", DurableEvent], None],
+        on_turn: Callable[["Fan", DurableEvent, Collection[Subscription]], None],
         reached: Callable[[Connection, RoomId, Seq], None],
     ) -> None:
         self.room_id, self.feed = room_id, feed
@@ -145,8 +145,9 @@ class Fan:
         start = 0
         for place, entry in enumerate(entries, 1):
             if isinstance(entry.event, TURNS):
+                told = frozenset(self.live())  # a socket that pauses while it is written to is live no more, but told
                 self._give(entries[start:place], ())
-                self._on_turn(self, entry.event)
+                self._on_turn(self, entry.event, told)
                 start = place
         passing, self._passing = self._passing, []
         self._give(entries[start:] if start else entries, passing)

@@ -120,7 +120,7 @@ class Following:
         if follower is None:
             return
         follower.ended[room_id] = seq
-        began = follower.began.pop(room_id, seq)
+        began = max(follower.began.pop(room_id, 0), follower.waiting.pop(room_id, -1) + 1)
         if began > seq:
             self._wait(follower, room_id, Seq(began - 1))
             self._schedule(connection)  # not now: its fan is in the middle of something

@@ -260,8 +260,8 @@ class Rooms:
         fan.waiting.discard(subscription)
         self._catch_up.hold(subscription)
 
-    def _turn(self, fan: Fan, event: DurableEvent) -> None:
-        """*event* was just written to all who are live; some of them may hear nothing after it."""
+    def _turn(self, fan: Fan, event: DurableEvent, told: Collection[Subscription]) -> None:
+        """*event* was just written to all who were live, *told*; some of them may hear nothing after it."""
         ended: Iterable[Subscription] = ()
         if isinstance(event, MemberRemoved):
             ended = list(self.subscriptions_of(fan, event.user_id))
@@ -269,7 +269,7 @@ class Rooms:
             ended = list(fan.subscriptions)
             self._emptied(fan.room_id)
         for subscription in ended:
-            if subscription.standing is not Standing.LIVE:
+            if subscription not in told:
                 if subscription.position >= event.seq:
                     continue  # its snapshot knows of this, and of what came after
                 connection = subscription.connection
