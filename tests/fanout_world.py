@@ -144,12 +144,14 @@ class MemorySocket:
 class Client:
     """One client and the session it would have: the `Receiver` of a socket that knows only its hub."""
 
-    def __init__(self, hub, user_id, *, dialect=PLAIN, high=1000, session="", expires_at=None, status=Status.ONLINE):
+    def __init__(
+        self, hub, user_id, *, dialect=PLAIN, high=1000, session="", expires_at=None, status=Status.ONLINE, blocked=()
+    ):
         self.hub = hub
         self.socket = MemorySocket(high)
         self.socket.receiver = self
         actor = Actor(user_id, f"user{user_id}", UserRole.USER, session or f"session{user_id}")
-        access = Access(actor, expires_at or datetime.now(UTC) + timedelta(hours=1), status)
+        access = Access(actor, expires_at or datetime.now(UTC) + timedelta(hours=1), status, frozenset(blocked))
         self.connection = Connection(self.socket, dialect, access)
         self.removed_from = []
         self.connection.on_removed = lambda event: self.removed_from.append(event.room_id)

@@ -8,10 +8,11 @@ from accounts_world import Accounting
 from scene import Scene, scene_on
 from tertulia.domain import commands as c
 from tertulia.domain.errors import InvalidToken, Unavailable
-from tertulia.domain.events import SessionsEnded, UserChanged
-from tertulia.domain.roles import UserRole
+from tertulia.domain.events import BlocksChanged, SessionsEnded, UserChanged
+from tertulia.domain.roles import Status, UserRole
 from tertulia.services import authenticator as module
 from tertulia.services.authenticator import Authenticator
+from tertulia.services.blocks import Blocks
 from tertulia.store import Store
 
 
@@ -81,6 +82,29 @@ async def test_a_change_of_role_is_known_at_once_by_its_notice(world):
     assert (await world.actor(tokens)).is_admin
     await world.actor(bens)
     assert world.asked.count == asked + 1
+
+
+async def test_whom_one_has_blocked_and_how_one_wants_to_be_seen_is_known_at_once_by_its_notice(world):
+    ana, ben, cleo = [await world.enter(name) for name in ("ana", "ben", "cleo")]
+    tokens = [await world.login("ana"), await world.login("ana")]
+    for one in tokens:
+        access = await world.access(one)
+        assert (access.status, access.blocked) == (Status.ONLINE, frozenset())
+    for other in (ben, cleo):
+        await world.write(Blocks().block, c.BlockUser(user_id=other.user_id), ana)
+    await world.write(world.people.set_status, c.SetStatus(status=Status.INVISIBLE), ana)
+    assert (await world.access(tokens[0])).blocked == frozenset()
+    notices = [notice for notice in world.notices if notice.user_id == ana.user_id]
+    assert [type(notice) for notice in notices] == [BlocksChanged, BlocksChanged, UserChanged]
+    for notice in (notices[0], notices[-1]):
+        world.authenticator.forget(notice)
+        for one in tokens:
+            access = await world.access(one)
+            assert (access.status, access.blocked) == (Status.INVISIBLE, {ben.user_id, cleo.user_id})
+
+    ticket = await world.write(world.accounts.issue_ticket, c.IssueTicket(), ana)
+    access = await Authenticator(world.store, world.tokens).redeem(ticket.ticket)
+    assert (access.status, access.blocked) == (Status.INVISIBLE, {ben.user_id, cleo.user_id})
 
 
 async def test_an_answer_older_than_a_notice_is_not_remembered(world):
@@ -160,6 +184,10 @@ async def test_the_memory_is_bounded(world, monkeypatch):
     for one in tokens:
         await world.access(one)
     assert len(world.authenticator._known) == 3
+    assert sum(map(len, world.authenticator._known_of.values())) == 3
+    world.authenticator.forget(UserChanged(user_id=(await world.actor(tokens[-1])).user_id))
+    assert not world.authenticator._known
+    assert not world.authenticator._known_of
 
 
 async def test_ended_sessions_can_be_asked_for_when_notices_were_lost(world):

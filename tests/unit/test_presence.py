@@ -1,6 +1,5 @@
 """Presence: what is held back, what is told in the end, and what is noted of who goes."""
 
-import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +9,7 @@ from fanout_world import MemoryPeople, World, turns, until
 from tertulia.domain.events import PresenceUpdated, UserTyping
 from tertulia.domain.roles import Status
 from tertulia.fanout.presence import AT_ONCE, Gone, Hold
+from tertulia.fanout.wishes import WishList
 
 ANA, BEN, CLEO = 1, 2, 3
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -228,28 +228,35 @@ async def test_whatever_one_chooses_who_is_not_there_is_offline(world, people):
 
 
 async def test_a_status_that_changed_elsewhere_is_found_out(world, people):
-    """The token was looked up a moment ago; or the word of another node was lost."""
-    people.choose(ANA, Status.AWAY)
-    ana = world.client(ANA, status=Status.ONLINE)
+    """The word of another node was lost."""
+    ana = world.client(ANA)
     ana.enter(1)
-    await until(lambda: world.hub.find_occupant(1, ANA).status == "away")
     people.choose(ANA, Status.BUSY)
     world.hub._look(None)
     await until(lambda: world.hub.find_occupant(1, ANA).status == "busy")
 
 
-async def test_a_store_that_is_away_delays_and_loses_nothing(world, people, caplog, monkeypatch):
-    monkeypatch.setattr("tertulia.fanout.presence.AFTER_A_FAILURE", 0.01)
-    monkeypatch.setattr("tertulia.fanout.wishes.AFTER_A_FAILURE", 0.01)
+async def test_a_status_that_changed_while_somebody_connected_is_found_out(world, people):
+    """Their token was looked up just before."""
+    choose(world, people, ANA, Status.AWAY)
+    ana = world.client(ANA, status=Status.ONLINE)
+    ana.enter(1)
+    await until(lambda: world.hub.find_occupant(1, ANA).status == "away")
+
+
+async def test_a_store_that_is_away_delays_and_loses_nothing(world, people, caplog):
     ben = world.client(BEN)
     ben.enter(1)
     await until(lambda: told(ben, BEN) == ["online"])
     people.is_down = True
     ana = world.client(ANA)
+    people.blocked[BEN] = {ANA}
+    world.hub.blocks_changed(BEN)
     reads = people.reads
-    await until(lambda: people.reads > reads + 5)
+    await until(lambda: people.reads >= reads + 2)
     people.is_down = False
     await until(lambda: told(ben) == ["online"])
+    await until(lambda: set(world.hub._wishes.averse_to(ANA)) == {BEN} and not world.hub._wishes.averse_to(CLEO))
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     ana.connection.socket.abort()
 
@@ -275,16 +282,14 @@ def types(world, user_id, room_id=1):
 
 
 async def test_who_has_blocked_somebody_does_not_see_them_typing(world, people):
-    people.blocked[BEN] = {ANA}
-    ben, cleo = world.client(BEN), world.client(CLEO)
+    ben, cleo = world.client(BEN, blocked=[ANA]), world.client(CLEO)
     for client in (ben, cleo):
         client.enter(1)
-    await until(lambda: not world.hub._wishes.averse_to(CLEO))
-    types(world, ANA)
-    types(world, CLEO)
-    types(world, BEN)
+    for user_id in (ANA, CLEO, BEN):
+        types(world, user_id)
     await until(lambda: len(typing(cleo)) == 3)
     assert typing(ben) == [CLEO, BEN]
+    assert people.reads == 0
 
     people.blocked[BEN] = {CLEO}
     world.hub.blocks_changed(BEN)
@@ -296,39 +301,63 @@ async def test_who_has_blocked_somebody_does_not_see_them_typing(world, people):
 
 
 async def test_until_it_is_known_whom_they_have_blocked_they_see_nobody_typing(world, people):
-    people.blocked[BEN] = {ANA}
     people.gate.clear()
     ben, cleo = world.client(BEN), world.client(CLEO)
-    ben.enter(1)
-    await turns()
+    for client in (ben, cleo):
+        client.enter(1)
+    people.blocked[BEN] = {ANA}
+    world.hub.blocks_changed(BEN)
     types(world, ANA)
     types(world, CLEO)
-    await turns()
+    await until(lambda: len(typing(cleo)) == 2)
     people.gate.set()
     await until(lambda: not world.hub._wishes.averse_to(CLEO))
     types(world, CLEO)
     await until(lambda: typing(ben) == [CLEO])
-    cleo.connection.socket.abort()
 
 
 async def test_an_answer_that_was_overtaken_by_a_change_does_not_count(world, people):
     people.gate.clear()
     world.client(BEN)
+    world.hub.blocks_changed(BEN)
     await until(lambda: people.reads == 1)
     people.blocked[BEN] = {ANA}
     world.hub.blocks_changed(BEN)
     people.gate.set()
-    await until(lambda: CLEO not in world.hub._wishes.averse_to(CLEO) and not world.hub._wishes._unknown)
+    await until(lambda: not world.hub._wishes.averse_to(CLEO))
     assert set(world.hub._wishes.averse_to(ANA)) == {BEN}
 
 
-async def test_who_goes_leaves_no_wishes_behind(world, people):
-    people.blocked[BEN] = {ANA, CLEO}
-    ben = world.client(BEN)
-    await until(lambda: world.hub._wishes.averse_to(CLEO) == {BEN})
-    ben.connection.socket.abort()
-    wishes = world.hub._wishes
-    assert (wishes._blocked, wishes._blockers, wishes._here, wishes._unknown) == ({}, {}, set(), set())
+async def test_a_block_while_somebody_connects_is_found_out(world, people):
+    """Their token was looked up just before."""
+    people.blocked[BEN] = {ANA}
     world.hub.blocks_changed(BEN)
-    await asyncio.sleep(0)
-    assert not wishes._unknown
+    world.client(BEN)
+    await until(lambda: set(world.hub._wishes.averse_to(ANA)) == {BEN})
+
+
+async def test_who_goes_leaves_no_wishes_behind(world, people):
+    people.gate.clear()
+    ben = world.client(BEN, blocked=[ANA, CLEO])
+    wishes = world.hub._wishes
+    assert set(wishes.averse_to(CLEO)) == {BEN}
+    people.blocked[BEN] = {ANA}
+    world.hub.blocks_changed(BEN)
+    await turns()
+    ben.connection.socket.abort()
+    people.gate.set()
+    await until(lambda: wishes._task is None)
+    kept = (wishes._blocked, wishes._blockers, wishes._here, wishes._wanted, wishes._asked, wishes._unknown)
+    assert not any(kept)
+    world.hub.blocks_changed(BEN)
+    assert wishes._task is None
+
+
+def test_what_changed_long_ago_is_forgotten():
+    now = [0.0]
+    wishes = WishList(None, found=lambda user_id, status: None, now=lambda: now[0])
+    for user_id in range(100):
+        now[0] += 1
+        wishes.note(user_id)
+        wishes.note(0)
+    assert list(wishes._changed_at) == [*range(89, 100), 0]

@@ -43,11 +43,13 @@ class Actor(Struct, frozen=True):
 
 
 class Access(Struct, frozen=True):
-    """What a valid token proves: who, and until when. *status*: the one that they have chosen."""
+    """What a valid token proves: who, and until when. *status*: the one that they have chosen; *blocked*: whom they do
+    not want to hear of."""
 
     actor: Actor
     expires_at: datetime
     status: Status = Status.ONLINE
+    blocked: frozenset[UserId] = frozenset()
 
 
 class Session(Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ class Connection:
     """A live, authenticated socket. Made by its session, kept by the hub from `connect` to `disconnect`."""
 
     __slots__ = (
-        "actor", "address", "beat_at", "dialect", "expires_at", "flow", "id", "last_heard", "on_removed",
+        "actor", "address", "beat_at", "blocked", "dialect", "expires_at", "flow", "id", "last_heard", "on_removed",
         "paused_since", "place", "rooms", "since", "socket", "status", "write",
     )  # fmt: skip
 
@@ -83,8 +83,8 @@ class Connection:
         self.write = socket.write
         self.actor: Actor = access.actor
         self.expires_at: datetime = access.expires_at
-        self.status = access.status.shown
-        """As its user wanted to be seen when it came."""
+        self.status, self.blocked = access.status.shown, access.blocked
+        """How its user wanted to be seen, and of whom not to hear, when it came."""
         self.since = utc_now()
         self.last_heard = monotonic()
         """When its client last said anything; set by the session."""

@@ -147,7 +147,7 @@ class Hub:
         self._occupancy.arrive(EVERYWHERE, connection.user_id, connection.username, None, None, connection.status)
         if len(mine) == 1:
             self._presence.come_here(connection.user_id)
-            self._wishes.come(connection.user_id)
+            self._wishes.come(connection.user_id, connection.blocked)
         if len(mine) > self._sockets_per_user:
             self.hang_up(min(mine[:-1] or mine, key=lambda one: one.last_heard), CloseReason.TOO_MANY_SOCKETS)
 
@@ -351,6 +351,7 @@ class Hub:
 
     def _announce_presence(self, event: PresenceUpdated) -> None:
         """Somebody chose how to be seen. Who is not there is offline, whatever they chose."""
+        self._wishes.note(event.user_id)
         self._occupancy.show(event.user_id, event.status)
         if event.room_ids:
             self._presence.told(event.user_id)

@@ -9,8 +9,8 @@ from time import monotonic
 from msgspec import Struct
 
 from tertulia.domain.errors import InvalidToken
-from tertulia.domain.events import Notice, SessionsEnded, UserChanged
-from tertulia.domain.ids import SessionId
+from tertulia.domain.events import BlocksChanged, Notice, SessionsEnded, UserChanged
+from tertulia.domain.ids import SessionId, UserId
 from tertulia.domain.models import Access, Actor
 from tertulia.domain.roles import Status
 from tertulia.services.tokens import Tokens
@@ -23,6 +23,7 @@ MOST_REMEMBERED = 20_000
 class Remembered(Struct, frozen=True):
     actor: Actor
     status: Status
+    blocked: frozenset[UserId]
     asked_at: float
 
 
@@ -39,6 +40,7 @@ class Authenticator:
         self._store, self._tokens = store, tokens
         self._remember, self._now = remember, now
         self._known: OrderedDict[SessionId, Remembered] = OrderedDict()
+        self._known_of: dict[UserId, set[SessionId]] = {}
         self._forgotten = 0
 
     async def access(self, token: str) -> Access:
@@ -46,7 +48,7 @@ class Authenticator:
         known = await self._remembered(claims.session_id)
         if known.actor.user_id != claims.user_id:
             raise InvalidToken
-        return Access(known.actor, claims.expires_at, known.status)
+        return Access(known.actor, claims.expires_at, known.status, known.blocked)
 
     async def actor(self, session_id: SessionId) -> Actor:
         """Whose login this is, as they are now. Raises InvalidToken if it is nobody's any more."""
@@ -60,7 +62,8 @@ class Authenticator:
             login = take_ticket(work, digest)
             if login is None:
                 return None
-            return Access(actor_of(login), work.now + self._tokens.access_lifetime, login.user.status)
+            expires_at = work.now + self._tokens.access_lifetime
+            return Access(actor_of(login), expires_at, login.user.status, login.blocked)
 
         # A refusal is raised after the commit: of a ticket that is used up, too.
         access = await self._store.write(take)
@@ -73,10 +76,10 @@ class Authenticator:
         self._forgotten += 1
         if isinstance(notice, SessionsEnded):
             for session_id in notice.session_ids:
-                self._known.pop(SessionId(session_id), None)
-        elif isinstance(notice, UserChanged):
-            for session_id in [one for one, known in self._known.items() if known.actor.user_id == notice.user_id]:
-                del self._known[session_id]
+                self._drop(SessionId(session_id))
+        elif isinstance(notice, UserChanged | BlocksChanged):
+            for session_id in list(self._known_of.get(notice.user_id, ())):
+                self._drop(session_id)
 
     async def ended_since(self, moment: datetime) -> list[SessionId]:
         return await self._store.read(lambda reader: ended_since(reader, moment))
@@ -95,15 +98,24 @@ class Authenticator:
 
         login = await self._store.read(find)
         if login is None:
-            self._known.pop(session_id, None)
+            self._drop(session_id)
             raise InvalidToken
-        known = Remembered(actor_of(login), login.user.status, asked_at)
+        known = Remembered(actor_of(login), login.user.status, login.blocked, asked_at)
         if forgotten == self._forgotten:  # else the answer may be older than what was to be forgotten
             self._known[session_id] = known
             self._known.move_to_end(session_id)
+            self._known_of.setdefault(known.actor.user_id, set()).add(session_id)
             if len(self._known) > MOST_REMEMBERED:
-                self._known.popitem(last=False)
+                self._drop(next(iter(self._known)))
         return known
+
+    def _drop(self, session_id: SessionId) -> None:
+        known = self._known.pop(session_id, None)
+        if known is not None:
+            others = self._known_of[known.actor.user_id]
+            others.discard(session_id)
+            if not others:
+                del self._known_of[known.actor.user_id]
 
 
 def actor_of(login: Login) -> Actor:

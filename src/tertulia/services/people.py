@@ -96,6 +96,8 @@ class People:
             room_ids=[] if is_secret else list(list_room_ids(work, user.id)),
         )
         work.announce(told)
+        if user.status is not before.status:
+            work.notify(UserChanged(user_id=user.id))
         return user
 
     def update_account(self, command: c.UpdateAccount, actor: Actor, work: Work) -> User:

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, Text, bindparam, cast, delete, func, insert, or_, select, update
 
 from tertulia.domain.ids import SessionId, UserId
 from tertulia.domain.models import Session, User
-from tertulia.store.tables import sessions, tickets, users
+from tertulia.store.tables import blocks, sessions, tickets, users
 from tertulia.store.users import user_of
 from tertulia.store.work import Reader, Work
 
@@ -17,10 +17,12 @@ KEPT_AFTER_THE_END = timedelta(days=1)
 
 
 class Login(Struct, frozen=True, kw_only=True):
-    """A session that has not ended. *generation*: of the refresh token that is good now, since *rotated_at*."""
+    """A session that has not ended. *generation*: of the refresh token that is good now, since *rotated_at*.
+    *blocked*: by the user."""
 
     session: Session
     user: User
+    blocked: frozenset[UserId]
     generation: int
     rotated_at: datetime
 
@@ -57,7 +59,13 @@ def find_login(reader: Reader, session_id: SessionId) -> Login | None:
         last_used_at=row.last_used_at,
         expires_at=row.expires_at,
     )
-    return Login(session=session, user=user_of(row), generation=row.generation, rotated_at=row.rotated_at)
+    return Login(
+        session=session,
+        user=user_of(row),
+        blocked=frozenset(UserId(int(one)) for one in row.blocked.split(",")) if row.blocked else frozenset(),
+        generation=row.generation,
+        rotated_at=row.rotated_at,
+    )
 
 
 # One statement, made once: every socket that opens asks it, and so does every request after a moment.
@@ -72,6 +80,11 @@ _LOGIN = (
         sessions.c.last_used_at,
         sessions.c.expires_at,
         sessions.c.ended_at,
+        select(func.aggregate_strings(cast(blocks.c.blocked_id, Text), ","))
+        .where(blocks.c.user_id == users.c.id)
+        .correlate(users)
+        .scalar_subquery()
+        .label("blocked"),
     )
     .select_from(sessions.join(users, users.c.id == sessions.c.user_id))
     .where(sessions.c.id == bindparam("session_id"), users.c.is_active, ~users.c.is_deleted)
