@@ -15,7 +15,7 @@ from tertulia.domain.errors import Invalid, NoSuchAvatar, TertuliaError, TooLarg
 from tertulia.domain.ids import UserId
 from tertulia.services import avatars as service
 from tertulia.services.avatars import Avatars
-from tertulia.services.images import MOST_PIXELS, SIDE, Header, check_image, read_header, square
+from tertulia.services.images import LONGEST_SIDE, MOST_PIXELS, SIDE, Header, check_image, read_header, square
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (30, 30, 220)
@@ -109,6 +109,24 @@ def test_an_image_of_too_many_pixels_is_refused_by_what_it_says_of_itself():
     empty = header[:16] + bytes(8) + header[24:]
     with pytest.raises(Invalid):
         check_image(empty)
+
+
+def test_an_image_that_is_all_length_is_refused_for_each_column_costs_memory():
+    header = image("PNG", (1, 1))
+    for size in ((1, 49_000_000), (49_000_000, 1), (600, LONGEST_SIDE + 1)):
+        with pytest.raises(TooLarge):
+            check_image(header[:16] + size[0].to_bytes(4) + size[1].to_bytes(4) + header[24:])
+    assert check_image(image("JPEG", (1, LONGEST_SIDE))) == Header("JPEG", 1, LONGEST_SIDE)
+
+
+def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused():
+    whole = image("JPEG", (4000, 4000), 128, "L", progressive=True)
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    assert len(scan) < 100  # so that thousands would be a small file that keeps the thread for minutes
+    check_image(whole)
+    check_image(whole[:-2] + scan * 20 + whole[-2:])
+    with pytest.raises(TooLarge):
+        check_image(whole[:-2] + scan * 1000 + whole[-2:])
 
 
 # ---- what becomes of it

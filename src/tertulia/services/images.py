@@ -10,6 +10,11 @@ from tertulia.domain.errors import Invalid, TooLarge
 SIDE = 256
 MOST_PIXELS = 50_000_000
 """By what the file says of itself, before anything is decoded: a small file can hold a very large picture."""
+LONGEST_SIDE = 65_500
+"""Pixels; of a JPEG no more are decoded. A picture of one column costs many times what a square one of as many pixels does."""
+MOST_SCANNED = 30 * MOST_PIXELS
+"""Pixels, times how often a JPEG goes over them. A progressive one does so 6 to 20 times; a few bytes are one more."""
+_SCAN = b"\xff\xda"
 WEBP_QUALITY = 85
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -88,12 +93,17 @@ def check_image(data: bytes) -> Header:
         raise Invalid("This is no PNG, JPEG, GIF or WebP image", field="file")
     if header.width * header.height > MOST_PIXELS:
         raise TooLarge(f"The image has more than {MOST_PIXELS} pixels")
+    if max(header.width, header.height) > LONGEST_SIDE:
+        raise TooLarge(f"The image is more than {LONGEST_SIDE} pixels long")
+    if header.kind == "JPEG" and data.count(_SCAN) * header.width * header.height > MOST_SCANNED:
+        raise TooLarge("The image would take too long to decode")
     return header
 
 
 def square(data: bytes, header: Header) -> bytes:
     """The middle of the image, upright, as a WebP of `SIDE` by `SIDE` pixels without metadata; of an animation, its
-    first picture. Raises Invalid. Takes up to a second, and up to eight bytes a pixel."""
+    first picture. Raises Invalid. Takes a second or, of a file made for that, some more; and up to twelve bytes a
+    pixel."""
     try:
         small = _shrink(data, header)
     except (TooLarge, MemoryError):
