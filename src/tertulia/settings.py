@@ -124,7 +124,8 @@ class Settings(BaseSettings):
         "open", description="`open` or `closed`: whether strangers may make themselves an account."
     )
     room_creation: Annotated[Literal["everyone", "admins"], BeforeValidator(_lower)] = Field(
-        "everyone", description="Who may make rooms: `everyone` or `admins`."
+        "everyone",
+        description="Who may make channels: `everyone` or `admins`. Groups and direct rooms, everybody.",
     )
     starter_room: bool = Field(True, description="A new database has a furnished room 1, “Café”, with everyone in it.")
     login_attempts: Positive = Field(10, description="Wrong passwords in 5 minutes before an account has to wait.")
