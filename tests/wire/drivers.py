@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import frames
 import httpx2
 import msgspec
 import websockets
 from websockets.asyncio.client import ClientConnection
+
+import frames
 
 PATIENCE = 10.0
 """Seconds after which what has not come is taken for lost. No test passes by waiting this long."""

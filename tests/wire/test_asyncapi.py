@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import jsonschema_rs
 import pytest
+
 from dialects import DRIVERS
 
 SOCKETS = {

@@ -5,8 +5,8 @@ import asyncio
 import httpx2
 import pytest
 import websockets
-from driver_conversations import Conversations, call
 
+from driver_conversations import Conversations, call
 from drivers import PASSWORD, PATIENCE, Cafe, Client, Person, sign_up
 
 CHAT = "/chat/conversations"

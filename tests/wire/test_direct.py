@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 import websockets
-from driver_direct import Direct, call
 
+from driver_direct import Direct, call
 from drivers import Cafe, Client, Person, Simple
 
 NOWHERE = 4_000_000_000

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import pytest_asyncio
-from dialects import DRIVERS
 
+from dialects import DRIVERS, PAIRS
 from drivers import Client, Heard, Person, sign_up
 from serving import Server
 
@@ -29,7 +29,6 @@ KINDS = {
     "leave": "left",
 }
 """What is heard of what is done."""
-PAIRS = list(itertools.product(DRIVERS, repeat=2))
 
 
 class Table:
@@ -160,7 +159,6 @@ async def leave(table: Table) -> None:
 
 async def resume(table: Table) -> None:
     """The line breaks; what was said meanwhile is there after coming back, in order, once."""
-    before = await table.said(table.a)
     await table.a.vanish()
     if type(table.a).dialect != "direct":
         await table.sees("left", user_id=table.a.person.id)
@@ -170,8 +168,7 @@ async def resume(table: Table) -> None:
         await table.b.hear(text)
     again = await type(table.a).resume(table.a.person, table.room_id, table.a)
     try:
-        known = [text for text in await again.missed() if text != before.text and "after it" not in text]
-        assert known == meanwhile
+        assert [text for text in await again.missed() if text.startswith("meanwhile")] == meanwhile
         await table.b.say("good to have you back")
         await again.hear("good to have you back")
         await again.say("good to be back")

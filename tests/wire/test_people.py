@@ -5,9 +5,9 @@ from io import BytesIO
 
 import httpx2
 import pytest
-from driver_conversations import Conversations
 from PIL import Image
 
+from driver_conversations import Conversations
 from drivers import Cafe, CafeV1
 from serving import Server
 

@@ -1,8 +1,8 @@
 """Who is removed hears nothing more, in whatever dialect their sockets are open: not a message, not that somebody types."""
 
 import pytest
-from dialects import DRIVERS
 
+from dialects import DRIVERS
 from drivers import Cafe, Client
 
 HOW = {

@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 import websockets
-from driver_rooms import Rooms, RoomsOne, call
 
+from driver_rooms import Rooms, RoomsOne, call
 from drivers import PASSWORD, PATIENCE, Cafe, Person
 
 NOWHERE = 4_000_000_000

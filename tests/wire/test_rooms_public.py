@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 import websockets
-from driver_rooms import Public, Rooms, RoomsOne, call
 
+from driver_rooms import Public, Rooms, RoomsOne, call
 from drivers import PASSWORD, PATIENCE, Cafe, Person, sign_up
 from serving import Server
 

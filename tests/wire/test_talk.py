@@ -1,15 +1,13 @@
 """People talk: every pair of dialects, in one room, through a real server."""
 
 import asyncio
-import itertools
 
 import pytest
-from dialects import DRIVERS
 
+from dialects import DRIVERS, PAIRS
 from drivers import Cafe, CafeV1, Simple
 
 pytestmark = pytest.mark.parametrize("server", ["own", "asgi"], indirect=True, scope="module")
-PAIRS = list(itertools.product(DRIVERS, repeat=2))
 
 
 @pytest.mark.parametrize(("speaker", "listener"), PAIRS, ids=lambda driver: driver.dialect)
