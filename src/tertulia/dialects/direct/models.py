@@ -86,7 +86,9 @@ class DirectProfile(Body):
 
 
 class DirectStatusChange(Body):
-    status: StatusIn
+    """Empty when the query says it, here and below."""
+
+    status: StatusIn = left_out()
 
 
 def as_seen_by(actor: models.Actor, user: models.User) -> DirectUser:
@@ -133,7 +135,7 @@ class DirectMessageChange(Body):
 
 
 class DirectEmoji(Body):
-    emoji: Text = Field(examples=["👍"])
+    emoji: Annotated[Text, Field(examples=["👍"])] = left_out()
 
 
 class DirectQuote(Shape):

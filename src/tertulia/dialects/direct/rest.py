@@ -91,7 +91,7 @@ def me(api: APIRouter, door: Door) -> None:
         status: Annotated[models.StatusIn | None, Query()] = None,
     ) -> User:
         """In the body, or in the query."""
-        chosen = body.status if body else status
+        chosen = (body and body.status) or status
         if chosen is None:
             raise Invalid("Give a status, in the body or in the query", field="status")
         return await door.execute(c.SetStatus(status=chosen), actor)
@@ -319,7 +319,7 @@ def marks(api: APIRouter, door: Door) -> None:
 
 
 def _chosen(body: models.DirectEmoji | None, emoji: str | None) -> str:
-    chosen = body.emoji if body else emoji
+    chosen = emoji if body is None or body.emoji is None else body.emoji
     if chosen is None:
         raise Invalid("Give an emoji, in the query or in the body", field="emoji")
     return chosen
