@@ -144,6 +144,8 @@ def test_an_emoji_is_any_short_word_that_can_be_seen(emoji: str) -> None:
         "a b",
         " 👍",
         "👍\n",
+        ".",
+        "..",
         "e" * 33,
         "\0",
         "\x1b",

@@ -1,5 +1,7 @@
 """Who may call from another origin, how large a body may be, and where a socket says who it is."""
 
+from urllib.parse import unquote
+
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
@@ -7,7 +9,7 @@ from fastapi.testclient import TestClient
 from tertulia.protocol.socket import Upgrade
 from tertulia.transport import problems
 from tertulia.transport.credentials import Credential, Kind, credential_of
-from tertulia.transport.edge import BodyLimit, Origins
+from tertulia.transport.edge import AnySlash, BodyLimit, Origins
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,38 @@ def test_an_origin_is_admitted_if_it_is_ours_or_allowed(origin, host, is_admitte
 
 def test_a_star_admits_every_origin():
     assert Origins(["*"]).admit("https://evil.example", "chat.example")
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        (b"/rooms", "/rooms"),
+        (b"/rooms/", "/rooms"),
+        (b"/rooms///", "/rooms"),
+        (b"/", "/"),
+        (b"//", "/"),
+        (b"/words/a%2F", "/words/a/"),
+        (b"/words/a%2F/", "/words/a/"),
+        (b"/words/%2F", "/words//"),
+        (b"/words/%C3%A9/", "/words/é"),
+    ],
+)
+async def test_a_slash_at_the_end_is_none_unless_it_belongs_to_a_name(written, asked):
+    assert await passed_on(unquote(written.decode()), raw_path=written) == asked
+
+
+async def test_where_a_server_does_not_tell_how_a_path_was_written_it_ends_in_no_slash():
+    assert await passed_on("/rooms//", raw_path=None) == await passed_on("/rooms/") == "/rooms"
+
+
+async def passed_on(path, **scope):
+    paths = []
+
+    async def app(scope, receive, send):
+        paths.append(scope["path"])
+
+    await AnySlash(app)({"type": "http", "path": path, **scope}, None, None)
+    return paths.pop()
 
 
 def upgrade(query=None, **headers):

@@ -95,7 +95,7 @@ async def test_a_kind_is_a_small_word_and_not_the_servers_own(people, kind):
     assert refused.json()["code"] == answer["data"]["code"] == "invalid"
 
 
-@pytest.mark.parametrize("emoji", ["👍", "+1", ":coffee:", "👩‍👩‍👧‍👦", "n/a", "é" * 32])
+@pytest.mark.parametrize("emoji", ["👍", "+1", ":coffee:", "👩‍👩‍👧‍👦", "n/a", "n/", "/", "é" * 32])
 async def test_reactions_by_rest_are_heard_and_seen(people, emoji):
     room, ana, bea = await room_of(people, "ana", "bea")
     client = people.keep(await CafeV1.open(ana, room))

@@ -12,6 +12,9 @@ from tertulia.store import reactions as stored
 
 LONGEST = 32
 """Characters of an emoji: the longest that Unicode has are of ten."""
+DOTS = (".", "..")
+"""In an address they are steps, however they are written (RFC 3986 §5.2.4): who took back `..` by REST would ask for the
+message itself to be deleted."""
 
 
 class Reactions:
@@ -52,6 +55,8 @@ def check_emoji(emoji: str) -> str:
     """Any short word that can be seen: what clients call an emoji is more than Unicode does. Raises Invalid."""
     if any(char.isspace() for char in emoji):
         raise Invalid("emoji must be one word", field="emoji")
+    if emoji in DOTS:
+        raise Invalid("emoji must be more than dots", field="emoji")
     return check_title(emoji, "emoji", most=LONGEST)
 
 

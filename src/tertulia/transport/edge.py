@@ -16,7 +16,8 @@ LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 
 
 class AnySlash:
-    """`/rooms/` is `/rooms`: answered, not redirected (a redirect would lose the body, or the token)."""
+    """`/rooms/` is `/rooms`: answered, not redirected (a redirect would lose the body, or the token). A slash that was
+    written `%2F` is no such slash, but the end of a name."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -25,8 +26,13 @@ class AnySlash:
         if scope["type"] in ("http", "websocket"):
             path: str = scope["path"]
             if path.endswith("/") and path != "/":
-                scope = {**scope, "path": path.rstrip("/") or "/"}
+                scope = {**scope, "path": path[: len(path) - _slashes_at_end(scope)] or "/"}
         await self._app(scope, receive, send)
+
+
+def _slashes_at_end(scope: Scope) -> int:
+    written: bytes = scope.get("raw_path") or scope["path"].encode()
+    return len(written) - len(written.rstrip(b"/"))
 
 
 class BodyLimit:
