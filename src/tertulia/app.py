@@ -107,7 +107,7 @@ def build(settings: Settings) -> Parts:
         blocks=Blocks(is_there=hub.is_there),
         rooms=Rooms(store, room_creation=settings.room_creation),
         conversations=Conversations(store),
-        members=Members(),
+        members=Members(is_there=hub.is_there),
         messages=messages,
         reactions=Reactions(),
         pins=Pins(),

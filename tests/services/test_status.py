@@ -8,7 +8,8 @@ from accounts_world import Accounting
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.events import PresenceUpdated
-from tertulia.domain.roles import Status
+from tertulia.domain.roles import RoomRole, Status
+from tertulia.services.members import Members
 from tertulia.store.presence import Presences
 
 SHOWN = {
@@ -176,3 +177,22 @@ async def test_a_token_says_what_its_user_has_chosen(world, two):
     ana, _ = two
     await world.choose(ana, Status.INVISIBLE)
     assert (await world.access(await world.login("ana"))).status is Status.INVISIBLE
+
+
+async def test_the_list_of_members_shows_statuses_as_others_see_them(world, two):
+    ana, ben = two
+    room = await world.scene.room(ana, ben)
+    members = Members(is_there=world.there.__contains__)
+
+    async def listed(actor):
+        page = await world.read(members.list_members, c.ListMembers(room_id=room.id), actor)
+        return [member.status for member in page.items]
+
+    await world.choose(ana, Status.INVISIBLE)
+    await world.choose(ben, Status.BUSY)
+    assert await listed(ben) == [Status.OFFLINE, Status.BUSY]
+    world.there |= {ana.user_id, ben.user_id}
+    assert await listed(ana) == [Status.INVISIBLE, Status.BUSY]
+    assert await listed(ben) == [Status.OFFLINE, Status.BUSY]
+    change = c.UpdateMember(room_id=room.id, user_id=ben.user_id, role=RoomRole.MODERATOR)
+    assert (await world.write(members.update_member, change, ana)).status is Status.BUSY

@@ -74,12 +74,13 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
 
 class Membership(Struct, frozen=True, kw_only=True):
-    """A user in a room: what authorises. Being connected does not."""
+    """A user in a room: what authorises. Being connected does not. *status*: the user's."""
 
     room_id: RoomId
     user_id: UserId
     username: str
     display_name: str = ""
+    status: Status = Status.OFFLINE
     role: RoomRole = RoomRole.MEMBER
     muted_until: datetime | None = None
     delivered_seq: Seq = Seq(0)

@@ -5,7 +5,7 @@ from tertulia.domain.errors import Invalid, NoSuchUser, TooMany
 from tertulia.domain.events import BlocksChanged
 from tertulia.domain.ids import UserId
 from tertulia.domain.models import Actor, User
-from tertulia.services.people import IsThere, as_seen_by, nobody_is
+from tertulia.services.visibility import IsThere, nobody_is, user_seen_by
 from tertulia.store import Reader, Work
 from tertulia.store import blocks as stored
 from tertulia.store.users import get_user, lock_users
@@ -36,7 +36,7 @@ class Blocks:
             work.notify(BlocksChanged(user_id=actor.user_id))
 
     def list_blocked(self, command: c.ListBlocked, actor: Actor, reader: Reader) -> list[User]:
-        return [as_seen_by(user, actor, self._is_there) for user in stored.list_blocked(reader, actor.user_id)]
+        return [user_seen_by(user, actor, self._is_there) for user in stored.list_blocked(reader, actor.user_id)]
 
 
 def _need_two(work: Work, actor: Actor, user_id: UserId) -> None:

@@ -23,6 +23,7 @@ from tertulia.domain.models import Actor, Invite, Membership, Page, Room
 from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_page
+from tertulia.services.visibility import IsThere, member_seen_by, nobody_is
 from tertulia.store import Reader, Work
 from tertulia.store import members as stored
 from tertulia.store.blocks import blockers_among
@@ -71,8 +72,8 @@ def release(work: Work, user_id: UserId, username: str) -> None:
 class Members:
     """*new_code* makes the codes of invites."""
 
-    def __init__(self, *, new_code: Callable[[], str] = new_invite_code) -> None:
-        self._new_code = new_code
+    def __init__(self, *, new_code: Callable[[], str] = new_invite_code, is_there: IsThere = nobody_is) -> None:
+        self._new_code, self._is_there = new_code, is_there
 
     def join(self, command: JoinRoom, actor: Actor, work: Work) -> Membership:
         return admit(work, command.room_id, actor, is_asked=True)
@@ -88,7 +89,8 @@ class Members:
 
     def list_members(self, command: ListMembers, actor: Actor, reader: Reader) -> Page[Membership]:
         policy.read_room(reader, command.room_id, actor)
-        return stored.list_members(reader, command.room_id, command.cursor, check_page(command.limit))
+        page = stored.list_members(reader, command.room_id, command.cursor, check_page(command.limit))
+        return Page([member_seen_by(member, actor, self._is_there) for member in page.items], page.next_cursor)
 
     def add_member(self, command: AddMember, actor: Actor, work: Work) -> Membership:
         """Lifts a ban. Moderators add members; only owners add moderators and owners. Nobody adds one who has blocked
@@ -104,7 +106,8 @@ class Members:
             raise AlreadyMember
         if blockers_among(work, actor.user_id, [command.user_id]):
             raise Blocked
-        return stored.add_member(work, room.id, command.user_id, username, command.role, actor.user_id)
+        added = stored.add_member(work, room.id, command.user_id, username, command.role, actor.user_id)
+        return member_seen_by(added, actor, self._is_there)
 
     def update_member(self, command: UpdateMember, actor: Actor, work: Work) -> Membership:
         """Owners give roles; moderators and up mute those below them. Without an event if nothing changes."""
@@ -115,14 +118,14 @@ class Members:
         role = member.role if wanted.role is UNSET else wanted.role
         muted_until = member.muted_until if wanted.muted_until is UNSET else wanted.muted_until
         if role is member.role and muted_until == member.muted_until:
-            return member
+            return member_seen_by(member, actor, self._is_there)
         _need_right_to_change(standing, actor, member, role, is_muting=muted_until != member.muted_until)
         if role is not RoomRole.OWNER:
             _need_another_owner(work, member)
         changed = stored.update_member(work, member, role, muted_until, actor.user_id)
         if member.role is RoomRole.OWNER:
             hand_over(work, standing.room, member.user_id, actor.user_id)
-        return changed
+        return member_seen_by(changed, actor, self._is_there)
 
     def remove_member(self, command: RemoveMember, actor: Actor, work: Work) -> None:
         """Removing oneself is leaving. A ban also goes against somebody who is no member (any more)."""

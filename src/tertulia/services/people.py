@@ -1,21 +1,19 @@
 """People: profiles, who is there, and accounts that are changed by admins or deleted by their owners."""
 
-from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Invalid, LastAdmin, NoSuchUser, RoleTooLow
 from tertulia.domain.events import PresenceUpdated, UserChanged
-from tertulia.domain.ids import UserId
 from tertulia.domain.models import Actor, Page, User
 from tertulia.domain.roles import Status, UserRole
 from tertulia.services.accounts import end_sessions
 from tertulia.services.checks import check_page, check_text
 from tertulia.services.members import release
 from tertulia.services.names import check_display_name, check_email
+from tertulia.services.visibility import IsThere, nobody_is, user_seen_by
 from tertulia.store import Reader, Work
 from tertulia.store import users as stored
 from tertulia.store.avatars import remove_avatar
@@ -29,14 +27,6 @@ LONGEST_STATUS = 140
 MOST_SKIPPED = 10_000
 """Users that a page may pass over: more are passed over by a cursor, which costs nothing."""
 
-IsThere = Callable[[UserId], bool]
-"""Whether somebody is connected, anywhere; or was a moment ago, and may be back at once."""
-
-
-def nobody_is(user_id: UserId) -> bool:
-    """For where there are no sockets."""
-    return False
-
 
 class People:
     def __init__(self, *, is_there: IsThere = nobody_is) -> None:
@@ -46,7 +36,7 @@ class People:
         user = stored.get_user(reader, command.user_id)
         if user.is_deleted and user.id != actor.user_id:
             raise NoSuchUser
-        return as_seen_by(user, actor, self._is_there)
+        return user_seen_by(user, actor, self._is_there)
 
     def list_users(self, command: c.ListUsers, actor: Actor, reader: Reader) -> Page[User]:
         q = " ".join(check_text(command.q or "", "q", most=100).split())
@@ -54,7 +44,7 @@ class People:
             raise Invalid(f"skip must be from 0 to {MOST_SKIPPED}", field="skip")
         limit = check_page(command.limit)
         page = stored.list_users(reader, q=q, cursor=command.cursor, skip=command.skip, limit=limit)
-        return Page([as_seen_by(user, actor, self._is_there) for user in page.items], page.next_cursor)
+        return Page([user_seen_by(user, actor, self._is_there) for user in page.items], page.next_cursor)
 
     def update_profile(self, command: c.UpdateProfile, actor: Actor, work: Work) -> User:
         changes: dict[str, Any] = {}
@@ -119,7 +109,7 @@ class People:
         if not updated.is_active or (user.role is UserRole.ADMIN and updated.role is not UserRole.ADMIN):
             end_sessions(work, user.id)
         work.notify(UserChanged(user_id=user.id))
-        return as_seen_by(updated, actor, self._is_there)
+        return user_seen_by(updated, actor, self._is_there)
 
     def delete_account(self, command: c.DeleteAccount, actor: Actor, work: Work) -> None:
         """Their rooms stay: one that they alone owned is its next in rank's, of those the longest a member's."""
@@ -132,12 +122,3 @@ class People:
         stored.blank_user(work, actor.user_id)
         end_sessions(work, actor.user_id)
         work.notify(UserChanged(user_id=actor.user_id))
-
-
-def as_seen_by(user: User, actor: Actor, is_there: IsThere) -> User:
-    """The email address is for the user and for admins alone; the status that they chose, for the user. Others see
-    that somebody is offline who is, or wants to be."""
-    if user.id == actor.user_id:
-        return user
-    shown = user.status.shown if is_there(user.id) else Status.OFFLINE
-    return msgspec.structs.replace(user, status=shown, email=user.email if actor.is_admin else None)

@@ -15,7 +15,7 @@ from tertulia.domain.errors import NoSuchUser
 from tertulia.domain.events import MemberAdded, MemberRemoved, MembershipBegan, MemberUpdated
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Membership, Page
-from tertulia.domain.roles import LeaveReason, RoomRole
+from tertulia.domain.roles import LeaveReason, RoomRole, Status
 from tertulia.store.tables import bans, memberships, rooms, users
 from tertulia.store.work import Reader, Work
 
@@ -126,7 +126,9 @@ def list_members(reader: Reader, room_id: RoomId, cursor: UserId | None, limit: 
     if cursor is not None:
         first = first.where(memberships.c.user_id > cursor)
     page = first.subquery("page")  # cut off before names are joined, as pages of messages are
-    named = select(page, users.c.username, users.c.display_name).join(users, users.c.id == page.c.user_id)
+    named = select(page, users.c.username, users.c.display_name, users.c.status).join(
+        users, users.c.id == page.c.user_id
+    )
     found = [_membership(row) for row in reader.sql.execute(named.order_by(page.c.user_id))]
     return Page(found[:limit], found[limit - 1].user_id if len(found) > limit else None)
 
@@ -204,7 +206,9 @@ def put_ban(work: Work, room_id: RoomId, user_id: UserId, ban: Ban, by: UserId) 
 
 
 def _memberships() -> Select[Any]:
-    return select(memberships, users.c.username, users.c.display_name).join(users, users.c.id == memberships.c.user_id)
+    return select(memberships, users.c.username, users.c.display_name, users.c.status).join(
+        users, users.c.id == memberships.c.user_id
+    )
 
 
 def _membership(row: Row[Any]) -> Membership:
@@ -213,6 +217,7 @@ def _membership(row: Row[Any]) -> Membership:
         user_id=row.user_id,
         username=row.username,
         display_name=row.display_name,
+        status=Status(row.status),
         role=RoomRole(row.role),
         muted_until=row.muted_until,
         delivered_seq=row.delivered_seq,

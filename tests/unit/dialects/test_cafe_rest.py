@@ -106,6 +106,7 @@ MEMBER_DATA = {
     "user_id": 4,
     "username": "bob",
     "display_name": "Bob",
+    "status": "offline",
     "role": "member",
     "muted_until": None,
     "read_seq": 0,

@@ -210,6 +210,7 @@ class Member(Shape):
     user_id: int
     username: str
     display_name: str
+    status: Status
     role: RoomRole
     muted_until: Time | None
     read_seq: int
