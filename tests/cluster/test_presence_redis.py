@@ -11,7 +11,8 @@ from tertulia.fanout import RedisBackplane, occupancy
 from tertulia.store import Committed
 
 ANA, BEN, CLEO, DAN = 1, 2, 3, 4
-HOLD = 0.2
+HOLD = 0.8
+"""Seconds; longer than a word between nodes takes on a busy machine."""
 
 
 class Cluster:

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from conftest import People
 from drivers import Cafe, CafeV1, Client, Person, Simple, sign_up
 from serving import Server
 
@@ -100,8 +99,8 @@ async def test_one_is_there_with_any_socket_until_the_last_one_is_closed(people,
     await hears(watcher, ana, "online", "offline")
 
 
-async def test_a_reload_is_no_event(patient):
-    people = People(patient.url)
+async def test_a_reload_is_no_event(people, patient):
+    people.base = patient.url
     watcher = await people.join(Cafe, "watcher")
     clients = [people.keep(await driver.open(await people("ana"))) for driver in (Cafe, CafeV1, Simple)]
     for client in clients:
@@ -113,8 +112,6 @@ async def test_a_reload_is_no_event(patient):
     await fence(people, watcher)
     for client in clients:
         assert told(watcher, client.person) == ["online"]
-    for client in people.clients:
-        await client.close()
 
 
 async def test_the_invisible_are_nowhere_to_be_seen(people, watcher):
