@@ -93,13 +93,15 @@ async def test_a_wrong_first_token_closes_the_socket_and_a_frame_before_it_is_re
     assert (await client.closes())[0] == 4401
 
 
-async def test_a_path_that_is_no_socket_is_a_404(people):
+async def test_a_path_that_is_no_socket_is_a_404_and_no_error_in_the_log(server, people):
     ana = await people("ana")
 
     with pytest.raises(websockets.InvalidStatus) as refused:
         await websockets.connect(ana.socket_url("/nowhere"))
 
     assert refused.value.response.status_code == 404
+    await people("later")
+    assert "[error" not in server.log()
 
 
 @pytest.mark.parametrize(

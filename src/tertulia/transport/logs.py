@@ -20,6 +20,8 @@ _NOISE = (
     # Ways for strangers to fill the disk: a traceback for each frame that is no UTF-8, a line for each wish for HTTP/2.
     "Invalid UTF-8 sequence received from client",
     "Unsupported upgrade request",
+    # Said of each upgrade that was refused in good order (uvicorn 0.54, websockets-sansio).
+    "ASGI callable returned without completing handshake",
 )
 
 _NAMES = r"(?:token|ticket|password|passwd|secret(?:_?key)?|api_?key)"  # or how a name ends
