@@ -180,6 +180,23 @@ async def test_a_second_socket_and_a_reload_are_no_event(world, people):
     assert ANA not in people.last_seen
 
 
+async def test_of_a_crowd_that_comes_at_once_all_are_told_together(world, people):
+    crowd = range(10, 60)
+    people.rooms |= {user_id: [1, 3] for user_id in crowd}
+    ben = world.client(BEN)
+    for room in (1, 3):
+        ben.enter(room)
+    await until(lambda: told(ben, BEN) == ["online"])
+    written = []
+    write, ben.connection.write = ben.connection.write, lambda data: [written.append(data), write(data)]
+    clients = [world.client(user_id) for user_id in crowd]
+    await until(lambda: told(ben, crowd[-1]) == ["online"])
+    assert [told(ben, user_id) for user_id in crowd] == [["online"]] * len(crowd)
+    assert len(written) < 5  # one, unless this machine is very busy
+    assert told(clients[0], crowd[0]) == ["online"]
+    assert told(clients[0], crowd[1]) == []
+
+
 async def test_the_invisible_come_and_go_unseen(world, people):
     people.choose(ANA, Status.INVISIBLE)
     ben, ana = world.client(BEN), world.client(ANA, status=Status.INVISIBLE)

@@ -357,23 +357,33 @@ class Hub:
             self._presence.told(event.user_id)
         if not self.is_there(event.user_id):
             event = msgspec.structs.replace(event, status=Status.OFFLINE)
-        self._tell_presence(event)
+        self._tell_presence([event])
 
-    def _tell_presence(self, event: PresenceUpdated) -> None:
-        """Once to each connection of this node that hears one of the rooms, or is the user's own."""
+    def _tell_presence(self, events: Sequence[PresenceUpdated]) -> None:
+        """To the connections of this node that hear one of the event's rooms, and to the user's own; of a crowd that
+        comes at once, to each in one write."""
+        frames: dict[Connection, list[bytes]] = {}
+        for event in events:
+            encoded: dict[str, bytes | None] = {}
+            for connection in self._hearers_of(event):
+                dialect = connection.dialect
+                if dialect.name not in encoded:
+                    encoded[dialect.name] = dialect.encode(event, False)
+                frame = encoded[dialect.name]
+                if frame:
+                    frames.setdefault(connection, []).append(frame)
+        for connection, pieces in frames.items():
+            if connection.paused_since is None:
+                connection.write(b"".join(pieces))
+
+    def _hearers_of(self, event: PresenceUpdated) -> Collection[Connection]:
+        """Each once."""
         hearers = dict.fromkeys(self.connections_of(event.user_id))
         for room_id in event.room_ids:
             fan = self._rooms.fans.get(room_id)
             if fan is not None:
                 hearers.update(dict.fromkeys(one.connection for one in fan.subscriptions))
-        frames: dict[str, bytes | None] = {}
-        for connection in hearers:
-            dialect = connection.dialect
-            if dialect.name not in frames:
-                frames[dialect.name] = dialect.encode(event, False)
-            frame = frames[dialect.name]
-            if frame and connection.paused_since is None:
-                connection.write(frame)
+        return hearers
 
     def _wants_to_be_seen(self, user_id: UserId, status: Status) -> None:
         self._occupancy.show(user_id, status.shown)

@@ -6,7 +6,7 @@ to be told by another, and a node that dies takes no departure with it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from math import inf
 from time import monotonic
@@ -23,8 +23,8 @@ from tertulia.store.presence import Seen, Wishes
 
 AT_ONCE = 200
 """Users that are looked up in one read."""
-STEP = 0.5
-"""Seconds between two looks, at the most: all who came or went meanwhile are looked up together."""
+STEP = 0.25
+"""Seconds that a look waits for more to become due, at the most: all of them are looked up together."""
 AFTER_A_FAILURE = 1.0
 
 log = logging.getLogger("tertulia.fanout")
@@ -110,7 +110,7 @@ class Hold:
 
 
 class Presence:
-    """*tell*: an event to this node's sockets. *found*: how a user turned out to want to be seen. Without *people*,
+    """*tell*: events to this node's sockets. *found*: how a user turned out to want to be seen. Without *people*,
     nothing is told."""
 
     def __init__(
@@ -118,7 +118,7 @@ class Presence:
         people: PeopleReader | None,
         *,
         hold: float,
-        tell: Callable[[PresenceUpdated], None],
+        tell: Callable[[Sequence[PresenceUpdated]], None],
         found: Callable[[UserId, Status], None],
         clock: Clock,
         now: Callable[[], float] = monotonic,
@@ -178,7 +178,7 @@ class Presence:
         due = self._hold.next_due()
         if due is None or self._timer is not None or self._task is not None or self._is_stopped:
             return
-        wait = max(due - self._now(), self._step)
+        wait = max(due - self._now(), 0.0) + self._step
         self._timer = asyncio.get_running_loop().call_later(wait, self._start)
 
     def _start(self) -> None:
@@ -205,17 +205,19 @@ class Presence:
         if moments:
             await self._people.note_last_seen(moments)
         now = self._now()
+        told: list[PresenceUpdated] = []
         for user_id in users:
             outcome = self._hold.settle(user_id, now)
             if isinstance(outcome, Gone):
                 self._here.discard(user_id)
                 if _is_seen(seen, user_id):
-                    self._tell(_told(user_id, seen[user_id], Status.OFFLINE, outcome.at))
+                    told.append(_told(user_id, seen[user_id], Status.OFFLINE, outcome.at))
             elif outcome and user_id in seen:
                 one = seen[user_id]
                 self._found(user_id, one.status)
                 if _is_seen(seen, user_id):
-                    self._tell(_told(user_id, one, one.status, one.last_seen_at))
+                    told.append(_told(user_id, one, one.status, one.last_seen_at))
+        self._tell(told)
 
 
 def _is_seen(seen: Mapping[UserId, Seen], user_id: UserId) -> bool:
