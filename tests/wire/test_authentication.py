@@ -246,7 +246,9 @@ async def test_the_v1_subprotocol_greets_with_what_a_client_needs(people):
         "protocol", "session_id", "user", "heartbeat_interval", "features", "limits", "rooms",
     }  # fmt: skip
     assert hello["data"]["user"]["id"] == ana.id
-    assert set(hello["data"]["rooms"][0]) == {"room_id", "epoch", "seq", "read_seq", "unread"}
+    assert set(hello["data"]["rooms"][0]) == {
+        "room_id", "epoch", "seq", "read_seq", "unread", "mention_count",
+    }  # fmt: skip
 
 
 async def test_no_token_ticket_password_or_text_reaches_the_log(server, people):
