@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from driver_rooms import Public
 
+from driver_rooms import Public
 from serving import Server
 
 

@@ -93,7 +93,9 @@ def _channel(one: Channel) -> dict[str, Any]:
         },
         "bindings": {"ws": method},
     }
-    return channel | ({"parameters": {name: {"description": PARAMETERS.get(name, "The room")} for name in names}} if names else {})
+    return channel | (
+        {"parameters": {name: {"description": PARAMETERS.get(name, "The room")} for name in names}} if names else {}
+    )
 
 
 def _operations(one: Channel) -> dict[str, Any]:

@@ -147,7 +147,9 @@ rooms = Table(
     Column("owner_id", Id, ForeignKey("users.id")),
     Column("is_private", Boolean, nullable=False, server_default=text("false")),
     Column("direct_key", Text, unique=True),  # "3:7", the lower id first: one direct room for a pair
-    Column("is_blocked", Boolean, nullable=False, server_default=text("false")),  # direct: one has blocked the other, or is gone
+    Column(
+        "is_blocked", Boolean, nullable=False, server_default=text("false")
+    ),  # direct: one has blocked the other, or is gone
     Column("settings", Json, nullable=False, server_default="{}"),
     Column("width", Float(53)),  # NULL: a room without a space
     Column("height", Float(53)),
