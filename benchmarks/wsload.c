@@ -46,7 +46,7 @@ struct lines { char **items; int count; };
 
 struct role_options {
     int count;
-    struct lines paths;               /* given out in turn; a line may go on, after tabs, with a first frame and a ready of its own */
+    struct lines paths;               /* given out in turn; a line may go on, after tabs, with a subscriber's own first frame and ready */
     const char *first[MAX_FRAMES];    /* frames to send after the handshake */
     int firsts;
     const char *ready;                /* a frame whose head holds this says that the client is in; NULL: the handshake does */
@@ -296,8 +296,8 @@ static void client_connected(struct client *c)
     char *path = strdup(c->role->paths.items[c->number % c->role->paths.count]), *rest = path;
     if (!path) die("out of memory");
     strsep(&rest, "\t");
-    c->first = rest ? strsep(&rest, "\t") : NULL;
-    c->ready = rest ? rest : c->role->ready;
+    c->first = rest && !c->publishes ? strsep(&rest, "\t") : NULL;   /* who publishes need not be in the room */
+    c->ready = rest && !c->publishes ? rest : c->role->ready;
     int n = snprintf(request, sizeof request,
         "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n", path, ask.port);
