@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from msgspec import Struct
 from pydantic import ValidationError
 
+from tertulia.domain.commands import Login
 from tertulia.domain.errors import Malformed
 from tertulia.rest.bodies import Credentials
 
@@ -93,3 +94,11 @@ async def caller(request: Request) -> Caller:
 
 
 FromCaller = Annotated[Caller, Depends(caller)]
+
+
+async def login_command(body: Annotated[Credentials, Depends(credentials)], caller: FromCaller) -> Login:
+    """A dependency: the login that the request asks for, in any dialect."""
+    return Login(username=body.username, password=body.password, user_agent=caller.user_agent, address=caller.address)
+
+
+FromLogin = Annotated[Login, Depends(login_command)]

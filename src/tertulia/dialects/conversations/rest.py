@@ -16,8 +16,7 @@ from tertulia.domain.models import Actor, Conversation, Message, Tokens, User
 from tertulia.domain.roles import RoomKind
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, PageLimit
-from tertulia.rest.bodies import Credentials
-from tertulia.rest.requests import CREDENTIALS_BODY, JSON_BODY, NO_CONTENT, NOT_TO_BE_KEPT, FromCaller, credentials
+from tertulia.rest.requests import CREDENTIALS_BODY, JSON_BODY, NO_CONTENT, NOT_TO_BE_KEPT, FromCaller, FromLogin
 
 R = TypeVar("R")
 AUTH: list[str | Enum] = ["conversations: auth"]
@@ -73,11 +72,8 @@ def accounts(api: APIRouter, door: Door) -> None:
         openapi_extra=CREDENTIALS_BODY,
         **problems(401, 403),
     )
-    async def login(body: Annotated[Credentials, Depends(credentials)], caller: FromCaller) -> Tokens:
+    async def login(command: FromLogin) -> Tokens:
         """Get a token for a username (or email address) and a password, as JSON or as a form."""
-        command = c.Login(
-            username=body.username, password=body.password, user_agent=caller.user_agent, address=caller.address
-        )
         return await door.execute(command, None)
 
     @api.get("/auth/me", tags=AUTH, response_model=models.ConversationUser, **problems(401))

@@ -14,8 +14,7 @@ from tertulia.domain.ids import MessageId, RoomId, UserId
 from tertulia.domain.models import Actor, Message, Tokens, User
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, PageLimit, Text
-from tertulia.rest.bodies import Credentials
-from tertulia.rest.requests import CREDENTIALS_BODY, JSON_BODY, NO_CONTENT, NOT_TO_BE_KEPT, FromCaller, credentials
+from tertulia.rest.requests import CREDENTIALS_BODY, JSON_BODY, NO_CONTENT, NOT_TO_BE_KEPT, FromCaller, FromLogin
 
 R = TypeVar("R")
 USERS: list[str | Enum] = ["direct: users"]
@@ -58,11 +57,8 @@ def accounts(api: APIRouter, door: Door) -> None:
         openapi_extra=CREDENTIALS_BODY,
         **problems(401, 403),
     )
-    async def login(body: Annotated[Credentials, Depends(credentials)], caller: FromCaller) -> Tokens:
+    async def login(command: FromLogin) -> Tokens:
         """Get a token for a username (or email address) and a password, as JSON or as a form."""
-        command = c.Login(
-            username=body.username, password=body.password, user_agent=caller.user_agent, address=caller.address
-        )
         return await door.execute(command, None)
 
 

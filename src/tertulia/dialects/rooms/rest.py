@@ -12,8 +12,7 @@ from tertulia.domain.ids import MessageId, RoomId
 from tertulia.domain.models import Actor, Message, Room, Tokens, User
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit
-from tertulia.rest.bodies import Credentials
-from tertulia.rest.requests import CREDENTIALS_BODY, JSON_BODY, NOT_TO_BE_KEPT, FromCaller, credentials
+from tertulia.rest.requests import CREDENTIALS_BODY, JSON_BODY, NOT_TO_BE_KEPT, FromCaller, FromLogin
 
 ACCOUNTS: list[str | Enum] = ["rooms: accounts"]
 ROOMS: list[str | Enum] = ["rooms: rooms"]
@@ -40,11 +39,8 @@ def accounts(api: APIRouter, door: Door) -> None:
         openapi_extra=CREDENTIALS_BODY,
         **problems(401, 403),
     )
-    async def get_token(body: Annotated[Credentials, Depends(credentials)], caller: FromCaller) -> Tokens:
+    async def get_token(command: FromLogin) -> Tokens:
         """A token for a username (or email address) and a password: OAuth2's password flow, or the same as JSON."""
-        command = c.Login(
-            username=body.username, password=body.password, user_agent=caller.user_agent, address=caller.address
-        )
         return await door.execute(command, None)
 
     @api.post(

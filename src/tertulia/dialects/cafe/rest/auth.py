@@ -11,14 +11,13 @@ from tertulia.domain.ids import SessionId
 from tertulia.domain.models import Actor, Tokens, User
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import Text
-from tertulia.rest.bodies import Credentials
 from tertulia.rest.requests import (
     CREDENTIALS_BODY,
     JSON_BODY,
     NO_CONTENT,
     NOT_TO_BE_KEPT,
     FromCaller,
-    credentials,
+    FromLogin,
 )
 
 AUTH: list[str | Enum] = ["auth"]
@@ -45,11 +44,8 @@ def logins(api: APIRouter, door: Door) -> None:
         openapi_extra=CREDENTIALS_BODY,
         **problems(401, 403),
     )
-    async def login(body: Annotated[Credentials, Depends(credentials)], caller: FromCaller) -> Tokens:
+    async def login(command: FromLogin) -> Tokens:
         """Get tokens for a username (or email address) and a password, as JSON or as a form."""
-        command = c.Login(
-            username=body.username, password=body.password, user_agent=caller.user_agent, address=caller.address
-        )
         return await door.execute(command, None)
 
     @api.post(

@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 
+# Long, and rightly so: a plain list of what is made, in its order, with nothing to decide and nothing to share.
 def upgrade() -> None:
     op.create_table(
         "lanes",

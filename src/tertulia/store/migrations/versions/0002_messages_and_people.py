@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 
 
+# Long, and rightly so: a plain list of what is made, in its order, with nothing to decide and nothing to share.
 def upgrade() -> None:
     op.create_table(
         "mentions",
@@ -93,7 +94,7 @@ def upgrade() -> None:
 
 
 def fill_search_keys(connection: sa.Connection) -> None:
-    """Some thousands at a time: what is searched for is made in Python."""
+    """Some thousands at a time: what is searched for is made in Python, and must be what `search_key` makes today."""
     users = sa.table("users", *(sa.column(name) for name in ("id", "username", "display_name", "search_key")))
     page = sa.select(users.c.id, users.c.username, users.c.display_name).order_by(users.c.id).limit(5000)
     fill = sa.update(users).where(users.c.id == sa.bindparam("user")).values(search_key=sa.bindparam("key"))
