@@ -32,13 +32,17 @@ from tertulia.services.handlers import Services, handlers
 from tertulia.services.marks import Marks
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
+from tertulia.services.objects import Objects
 from tertulia.services.passwords import Passwords
 from tertulia.services.people import People
 from tertulia.services.pins import Pins
 from tertulia.services.reactions import Reactions
 from tertulia.services.rooms import Rooms
 from tertulia.services.starter import open_starter_cafe
+from tertulia.services.talks import Talks
 from tertulia.services.tokens import Tokens
+from tertulia.services.tools import Tools
+from tertulia.services.walks import Walks
 from tertulia.settings import Settings, load
 from tertulia.store import Store
 from tertulia.store.presence import Presences
@@ -112,6 +116,10 @@ def build(settings: Settings) -> Parts:
         reactions=Reactions(),
         pins=Pins(),
         marks=Marks(),
+        walks=Walks(store),
+        objects=Objects(),
+        tools=Tools(store),
+        talks=Talks(store),
     )
     return Parts(
         store,

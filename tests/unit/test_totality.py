@@ -12,12 +12,16 @@ from tertulia.services.handlers import OF_A_CONNECTION, ON_THE_HOT_PATH, Service
 from tertulia.services.marks import Marks
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
+from tertulia.services.objects import Objects
 from tertulia.services.passwords import Passwords
 from tertulia.services.people import People
 from tertulia.services.pins import Pins
 from tertulia.services.reactions import Reactions
 from tertulia.services.rooms import Rooms
+from tertulia.services.talks import Talks
 from tertulia.services.tokens import Tokens
+from tertulia.services.tools import Tools
+from tertulia.services.walks import Walks
 from tertulia.store import Store
 from tertulia.transport.problems import status_of
 from tertulia.transport.session import reason_for
@@ -48,6 +52,10 @@ def test_every_command_has_one_handler_or_belongs_to_a_connection():
         reactions=Reactions(),
         pins=Pins(),
         marks=Marks(),
+        walks=Walks(store),
+        objects=Objects(),
+        tools=Tools(store),
+        talks=Talks(store),
     )
     table = handlers(services)
 

@@ -9,10 +9,13 @@ TertuliaError
         MissingToken · InvalidToken · InvalidCredentials
     Forbidden            you may not
         NotAMember · RoleTooLow · Muted · Banned · Blocked · WrongPassword · RegistrationClosed
+        AreaLocked · OutOfReach
     NotFound             not there, or not for you to see
-        NoSuchRoom · NoSuchMessage · NoSuchUser · NoSuchSession · NoSuchInvite · NoSuchAvatar
+        NoSuchRoom · NoSuchMessage · NoSuchUser · NoSuchSession · NoSuchInvite · NoSuchAvatar · NoSuchObject
+        NoSpace · NoSuchArea
     Conflict             somebody or something was first
         NameTaken · EmailTaken · NonceConflict · AlreadyMember · LastOwner · LastAdmin · TooMany
+        VersionConflict · Occupied · AreaFull · NobodyNear · NotThere
     TooLarge             over a size limit
     TooFast              over a rate limit (retry_after)
     Unavailable          the store is down or full, or the server is going; try again (retry_after)
@@ -143,6 +146,18 @@ class RegistrationClosed(Forbidden):
     text = "Registration is closed on this server"
 
 
+class AreaLocked(Forbidden):
+    code = "area_locked"
+    text = "This area is locked from the inside"
+
+
+class OutOfReach(Forbidden):
+    """Too far away, or within an area that one is not in."""
+
+    code = "out_of_reach"
+    text = "This is out of your reach: go there first"
+
+
 class NotFound(TertuliaError):
     code = "not_found"
     text = "Not found"
@@ -176,6 +191,21 @@ class NoSuchInvite(NotFound):
 class NoSuchAvatar(NotFound):
     code = "avatar_not_found"
     text = "This user has no picture"
+
+
+class NoSuchObject(NotFound):
+    code = "object_not_found"
+    text = "Object not found"
+
+
+class NoSpace(NotFound):
+    code = "no_space"
+    text = "This room has no space"
+
+
+class NoSuchArea(NotFound):
+    code = "area_not_found"
+    text = "Area not found"
 
 
 class Conflict(TertuliaError):
@@ -218,6 +248,33 @@ class TooMany(Conflict):
 
     code = "too_many"
     text = "There are too many of these already"
+
+
+class VersionConflict(Conflict):
+    code = "version_conflict"
+    text = "This was changed by somebody else meanwhile: look at it again"
+
+
+class Occupied(Conflict):
+    code = "occupied"
+    text = "Somebody sits there"
+
+
+class AreaFull(Conflict):
+    code = "area_full"
+    text = "This area is full"
+
+
+class NobodyNear(Conflict):
+    code = "nobody_near"
+    text = "Nobody is near enough to hear you"
+
+
+class NotThere(Conflict):
+    """Of something that one does with one's body, and without having entered."""
+
+    code = "not_there"
+    text = "Enter the room first"
 
 
 class TooLarge(TertuliaError):

@@ -5,13 +5,13 @@ A durable event is stored as its own JSON, without what stands in columns of its
 """
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from msgspec import Struct
 
-from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
-from tertulia.domain.models import Quote, Room
+from tertulia.domain.ids import MessageId, ObjectId, RoomId, Seq, ToolUseId, UserId
+from tertulia.domain.models import Direction, Quote, Room, SpaceObject
 from tertulia.domain.roles import LeaveReason, RoomRole, Status
 
 
@@ -133,6 +133,43 @@ class RoomUpdated(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="r
     created_at: datetime
 
 
+class ObjectPlaced(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="object_placed"):
+    user_id: UserId
+    username: str
+    object: SpaceObject
+    created_at: datetime
+
+
+class ObjectUpdated(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="object_updated"):
+    """*object* is as it is now."""
+
+    user_id: UserId
+    username: str
+    object: SpaceObject
+    created_at: datetime
+
+
+class ObjectRemoved(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="object_removed"):
+    user_id: UserId
+    username: str
+    object_id: ObjectId
+    created_at: datetime
+
+
+class ToolUsed(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="tool_used"):
+    """*object* is as it is after that; None: this has removed it. Whatever a tool changes is told by this event alone:
+    no `object_updated` or `object_removed` comes besides. *use_id*: in the tool log."""
+
+    user_id: UserId
+    username: str
+    use_id: ToolUseId
+    target_object_id: ObjectId
+    action: str
+    params: dict[str, Any] = {}
+    object: SpaceObject | None = None
+    created_at: datetime
+
+
 class RoomDeleted(Durable, frozen=True, kw_only=True, omit_defaults=True, tag="room_deleted"):
     """The last event of a log: the room is archived, and gone for its members."""
 
@@ -152,6 +189,10 @@ DURABLE_EVENTS = (
     MemberRemoved,
     MemberUpdated,
     RoomUpdated,
+    ObjectPlaced,
+    ObjectUpdated,
+    ObjectRemoved,
+    ToolUsed,
     RoomDeleted,
 )
 DurableEvent = (
@@ -166,6 +207,10 @@ DurableEvent = (
     | MemberRemoved
     | MemberUpdated
     | RoomUpdated
+    | ObjectPlaced
+    | ObjectUpdated
+    | ObjectRemoved
+    | ToolUsed
     | RoomDeleted
 )
 
@@ -240,8 +285,46 @@ class PresenceUpdated(Ephemeral, frozen=True, kw_only=True, tag="presence_update
     room_ids: list[RoomId] = []
 
 
-EPHEMERAL_EVENTS = (UserJoined, UserLeft, UserTyping, ReadUpdated, DeliveredUpdated, PresenceUpdated)
-EphemeralEvent = UserJoined | UserLeft | UserTyping | ReadUpdated | DeliveredUpdated | PresenceUpdated
+class PositionUpdated(Ephemeral, frozen=True, kw_only=True, tag="position_updated"):
+    """Where somebody is now, to hundredths of a unit: told to those who see them, or as a correction to themselves."""
+
+    room_id: RoomId
+    user_id: UserId
+    x: float
+    y: float
+    direction: Direction = None
+
+
+class BubbleUpdated(Ephemeral, frozen=True, kw_only=True, tag="bubble_updated"):
+    """A group of people who stand near each other; *user_ids* empty: it is no more. Whoever is in it is in no other.
+    *talk_id*: the room of what was said in it, once something was."""
+
+    room_id: RoomId
+    bubble_id: str
+    user_ids: list[UserId]
+    talk_id: RoomId | None = None
+
+
+EPHEMERAL_EVENTS = (
+    UserJoined,
+    UserLeft,
+    UserTyping,
+    ReadUpdated,
+    DeliveredUpdated,
+    PresenceUpdated,
+    PositionUpdated,
+    BubbleUpdated,
+)
+EphemeralEvent = (
+    UserJoined
+    | UserLeft
+    | UserTyping
+    | ReadUpdated
+    | DeliveredUpdated
+    | PresenceUpdated
+    | PositionUpdated
+    | BubbleUpdated
+)
 Event = DurableEvent | EphemeralEvent
 
 
@@ -273,4 +356,13 @@ class BlocksChanged(Struct, frozen=True, kw_only=True, tag="blocks_changed", tag
     user_id: UserId
 
 
-Notice = SessionsEnded | UserChanged | MembershipBegan | BlocksChanged
+class StayBegan(Struct, frozen=True, kw_only=True, tag="stay_began", tag_field="type"):
+    """*user_id* has come into the talk *room_id* of the room *parent_id*: those of their sockets that are in that room
+    enter the talk. Goes to nodes, never to clients."""
+
+    user_id: UserId
+    room_id: RoomId
+    parent_id: RoomId
+
+
+Notice = SessionsEnded | UserChanged | MembershipBegan | BlocksChanged | StayBegan

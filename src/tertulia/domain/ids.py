@@ -8,6 +8,7 @@ UserId = NewType("UserId", int)
 RoomId = NewType("RoomId", int)
 MessageId = NewType("MessageId", int)
 ObjectId = NewType("ObjectId", int)
+ToolUseId = NewType("ToolUseId", int)
 Seq = NewType("Seq", int)
 """Place of a durable event in its room's log: 1, 2, 3, … without gaps."""
 

@@ -5,8 +5,8 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from tertulia.domain.ids import MessageId, ObjectId, RoomId, Seq, SessionId, UserId
-from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
+from tertulia.domain.ids import MessageId, ObjectId, RoomId, Seq, SessionId, ToolUseId, UserId
+from tertulia.domain.roles import Builders, RoomKind, RoomRole, Status, UserRole
 
 T = TypeVar("T")
 
@@ -88,20 +88,71 @@ class Membership(Struct, frozen=True, kw_only=True):
     joined_at: datetime
 
 
+class Point(Struct, frozen=True):
+    """A place in a space, in units."""
+
+    x: float
+    y: float
+
+
+Direction = str | float | None
+"""Where somebody looks: a word of the client's own (at most 16 characters), or an angle in degrees."""
+
+
+class Area(Struct, frozen=True, kw_only=True):
+    """A part of a floor that has rules; areas do not overlap. (x, y) is its upper left corner.
+
+    *is_quiet*: what is said inside is heard only there, but every member of the room may read it. *is_private*: only
+    who was inside when it was said hears and reads it. *capacity*: the most people inside. *is_lockable*: who is inside
+    may lock it, and then nobody else comes in; it opens by itself when it is empty. *locked_by*: who has locked it.
+    """
+
+    id: int
+    name: str = ""
+    x: float
+    y: float
+    width: float
+    height: float
+    is_quiet: bool = False
+    is_private: bool = False
+    capacity: int | None = None
+    is_lockable: bool = False
+    locked_by: UserId | None = None
+
+    @property
+    def keeps_talk(self) -> bool:
+        """What is said inside goes to a room of its own."""
+        return self.is_quiet or self.is_private
+
+    @property
+    def is_gated(self) -> bool:
+        """Who is inside is kept in the store: one comes in by being let in."""
+        return self.keeps_talk or self.capacity is not None or self.is_lockable
+
+
 class Space(Struct, frozen=True, kw_only=True):
-    """The 2-D place of a room, in units; (0, 0) is its upper left corner. *speed*: units a second, 0 for no limit."""
+    """The 2-D place of a room, in units; (0, 0) is its upper left corner. *speed*: units a second, 0 for no limit.
+    *spawn_points*: where one comes in, at least one, none of them inside anything solid. *builders*: who may change
+    what stands there. *earshot*: how far apart those may be who talk to each other nearby."""
 
     width: float
     height: float
     background: str | None = None
     speed: float = 400.0
-    spawn_x: float = 0.0
-    spawn_y: float = 0.0
+    spawn_points: list[Point]
+    builders: Builders = Builders.MEMBERS
+    earshot: float = 150.0
+    areas: list[Area] = []
 
 
 class Room(Struct, frozen=True, kw_only=True):
     """Members, one log, one sequence. A direct room has no name of its own, a group may have none. *unread*,
-    *mention_count* (how often one was mentioned in what is unread) and *read_seq* are the asking user's."""
+    *mention_count* (how often one was mentioned in what is unread) and *read_seq* are the asking user's.
+
+    A talk is a group with a *parent_id*: what is said near each other, or within the area *area_id*, of that room's
+    space. Its members are those who stand there just now; who stood there reads what was said meanwhile, and, when it is
+    not private (a quiet area), so do the parent's members.
+    """
 
     id: RoomId
     kind: RoomKind
@@ -111,6 +162,8 @@ class Room(Struct, frozen=True, kw_only=True):
     is_private: bool = False
     settings: dict[str, Any] = {}
     space: Space | None = None
+    parent_id: RoomId | None = None
+    area_id: int | None = None
     member_count: int = 0
     last_seq: Seq = Seq(0)
     unread: int = 0
@@ -211,7 +264,8 @@ class Avatar(Struct, frozen=True, kw_only=True):
 
 
 class SpaceObject(Struct, frozen=True, kw_only=True):
-    """A thing placed in a room's space. (x, y) is its upper left corner; *rotation* in degrees."""
+    """A thing placed in a room's space. (x, y) is its upper left corner; *rotation* in degrees, clockwise, about its
+    middle. *version* goes up by one with each change. *occupied_by*: who sits on it."""
 
     id: ObjectId
     room_id: RoomId
@@ -223,8 +277,84 @@ class SpaceObject(Struct, frozen=True, kw_only=True):
     rotation: float = 0.0
     is_solid: bool = False
     metadata: dict[str, Any] = {}
+    version: int = 1
+    occupied_by: UserId | None = None
     created_by: UserId | None = None
     updated_at: datetime
+
+
+class ToolUse(Struct, frozen=True, kw_only=True):
+    """An entry of the tool log. *seq*: where the room's log has it."""
+
+    id: ToolUseId
+    room_id: RoomId
+    seq: Seq
+    user_id: UserId
+    username: str
+    target_object_id: ObjectId
+    action: str
+    params: dict[str, Any]
+    created_at: datetime
+
+
+class FloorPlan(Struct, frozen=True, kw_only=True):
+    """A whole floor, to be carried elsewhere: the space, and what stands in it. The ids say nothing elsewhere."""
+
+    space: Space
+    objects: list[SpaceObject]
+
+
+class Occupant(Struct, frozen=True, kw_only=True):
+    """Somebody who is in a room now. *last_seen*: when they last moved, or were heard of."""
+
+    user_id: UserId
+    username: str
+    x: float | None = None
+    y: float | None = None
+    direction: Direction = None
+    status: str = "online"
+    last_seen: datetime | None = None
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where somebody stands in a room's space; *area_id*: the gated area that they were let into."""
+
+    room_id: RoomId
+    user_id: UserId
+    x: float
+    y: float
+    direction: Direction = None
+    area_id: int | None = None
+
+
+class Voice(Struct, frozen=True, kw_only=True):
+    """Where that goes what somebody says who stands in a space: to the room's own log with the rest (*area_id* and
+    *bubble_id* None: only that a repeat is looked for in its talks, too), to the talk of an area, or to that of a
+    bubble, whose people are *hearers*, the speaker included."""
+
+    area_id: int | None = None
+    bubble_id: str | None = None
+    talk_id: RoomId | None = None
+    hearers: list[UserId] = []
+
+
+class Stay(Struct, frozen=True, kw_only=True):
+    """Somebody's time in a talk, from *began* on; *ended* None: still there."""
+
+    talk_id: RoomId
+    parent_id: RoomId
+    area_id: int | None
+    user_id: UserId
+    began: Seq
+    ended: Seq | None = None
+
+
+class Seat(Struct, frozen=True, kw_only=True):
+    """Who sits where."""
+
+    room_id: RoomId
+    object_id: ObjectId
+    user_id: UserId
 
 
 class Invite(Struct, frozen=True, kw_only=True):

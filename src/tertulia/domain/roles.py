@@ -32,6 +32,15 @@ class RoomKind(StrEnum):
     """Two fixed members; never two rooms for the same pair."""
 
 
+class Builders(StrEnum):
+    """Who may change what stands in a space."""
+
+    EVERYONE = "everyone"
+    """Whoever may see the room."""
+    MEMBERS = "members"
+    MODERATORS = "moderators"
+
+
 class Status(StrEnum):
     """What a user shows of themselves. To others only the first four: who is invisible, or not there, is offline."""
 

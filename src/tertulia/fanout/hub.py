@@ -19,6 +19,7 @@ from tertulia.domain.events import (
     UserTyping,
 )
 from tertulia.domain.ids import EVERYWHERE, RoomId, Seq, UserId
+from tertulia.domain.models import Occupant
 from tertulia.domain.roles import Status
 from tertulia.fanout.backplane import AnyWord, Backplane, Happened, Heads, Passed, Shout, Shouted, Told
 from tertulia.fanout.catchup import LogReader
@@ -30,7 +31,7 @@ from tertulia.fanout.presence import PeopleReader, Presence
 from tertulia.fanout.rooms import Pacing, Rooms
 from tertulia.fanout.sweep import Sweep
 from tertulia.fanout.wishes import WishList
-from tertulia.protocol.dialect import CloseReason, Occupant
+from tertulia.protocol.dialect import CloseReason
 from tertulia.store import Committed
 
 DEFAULT_PACING = Pacing()

@@ -13,9 +13,9 @@ from time import monotonic
 
 from tertulia.domain.events import SHOWN_OCCUPANTS, UserJoined, UserLeft
 from tertulia.domain.ids import EVERYWHERE, RoomId, UserId
+from tertulia.domain.models import Occupant
 from tertulia.domain.roles import Status
 from tertulia.fanout.backplane import AnyWord, Arrived, Ask, Beat, Departed, Emptied, Everyone
-from tertulia.protocol.dialect import Occupant
 
 SILENCE = 7.0
 """Seconds without a word after which a node is taken for dead."""

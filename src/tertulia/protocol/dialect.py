@@ -8,8 +8,9 @@ from msgspec import UNSET, Struct
 
 from tertulia.domain.commands import Command, EnterRoom, Snapshot
 from tertulia.domain.errors import TertuliaError
-from tertulia.domain.events import Event
-from tertulia.domain.ids import MAX_ID, RoomId, Seq
+from tertulia.domain.events import BubbleUpdated, Event, PositionUpdated
+from tertulia.domain.ids import MAX_ID, RoomId, Seq, UserId
+from tertulia.domain.models import Occupant
 
 
 class CloseReason(Enum):
@@ -77,16 +78,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     heartbeat_interval: float
 
 
-class Occupant(Struct, frozen=True, kw_only=True):
-    """Somebody who is in a room now."""
-
-    user_id: int
-    username: str
-    x: float | None = None
-    y: float | None = None
-    status: str = "online"
-
-
 class Entered(Struct, frozen=True, kw_only=True):
     """What EnterRoom gives a connection: the snapshot, who is there (oneself included, at x, y), and how the log goes
     on. When it is RESUMED, the events after the client's `after` follow."""
@@ -96,6 +87,7 @@ class Entered(Struct, frozen=True, kw_only=True):
     result: Resume
     x: float | None = None
     y: float | None = None
+    bubbles: list[BubbleUpdated] = []
 
 
 class FrameType(Struct, frozen=True, kw_only=True):
@@ -152,6 +144,10 @@ class Dialect(Protocol):
     """Whether a `Greet` is executed when the socket opens."""
     heartbeats: bool = False
     """Whether `heartbeat` frames go out; else WebSocket pings keep the socket alive."""
+    batches_moves: bool = False
+    """Whether it tells many moves in one frame, by `moves`; else each is an event that `encode` may know."""
+    enters_talks: bool = False
+    """Whether its sockets are let into the talks that their users come into: it tells rooms that nobody asked for."""
     closes: Mapping[CloseReason, tuple[int, str]] = POLICY_CLOSES
     """Code and text of the Close for each reason."""
 
@@ -172,6 +168,10 @@ class Dialect(Protocol):
     def encode(self, event: Event, own: bool) -> bytes | None:
         """*event* for those who hear its room; None: no word for it. *own*: for the one whose event it is, who may see
         more or something else: a message's author when it has a nonce, a member who is removed."""
+
+    def moves(self, room_id: RoomId, at: int, moves: Sequence[PositionUpdated], gone: Sequence[UserId]) -> bytes | None:
+        """Who is where now, and whom one sees no longer. *at*: milliseconds since 1970. None: nothing to tell."""
+        return None
 
     def replies(self, request: Request, result: Any) -> list[bytes]:
         """The answer to *request*: none, one or several frames."""

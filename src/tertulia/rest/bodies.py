@@ -21,9 +21,10 @@ def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-def left_out() -> Any:
-    """The default of a field that stays as it is when it is not given; which giving null does not mean."""
-    return Field(default=None, json_schema_extra=_without_default)
+def left_out(**more: Any) -> Any:
+    """The default of a field that stays as it is when it is not given; which giving null does not mean. *more*: as
+    `Field` takes it."""
+    return Field(default=None, json_schema_extra=_without_default, **more)
 
 
 Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]

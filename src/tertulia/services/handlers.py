@@ -15,10 +15,14 @@ from tertulia.services.conversations import Conversations
 from tertulia.services.marks import Marks
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
+from tertulia.services.objects import Objects
 from tertulia.services.people import People
 from tertulia.services.pins import Pins
 from tertulia.services.reactions import Reactions
 from tertulia.services.rooms import Rooms
+from tertulia.services.talks import Talks
+from tertulia.services.tools import Tools
+from tertulia.services.walks import Walks
 from tertulia.store import Reader, Work
 
 R = TypeVar("R")
@@ -66,6 +70,7 @@ OF_A_CONNECTION: tuple[type[c.Command[Any]], ...] = (
     c.ExitRoom,
     c.Greet,
     c.Listen,
+    c.Move,
     c.Ping,
     c.Shout,
     c.Type,
@@ -90,10 +95,14 @@ class Services(Struct, frozen=True, kw_only=True):
     reactions: Reactions
     pins: Pins
     marks: Marks
+    walks: Walks
+    objects: Objects
+    tools: Tools
+    talks: Talks
 
 
 def handlers(services: Services) -> dict[type[c.Command[Any]], Entry]:
-    return dict([*_of_people(services), *_of_rooms(services), *_of_messages(services)])
+    return dict([*_of_people(services), *_of_rooms(services), *_of_messages(services), *_of_spaces(services)])
 
 
 def _of_people(services: Services) -> list[Row]:
@@ -170,4 +179,33 @@ def _of_messages(services: Services) -> list[Row]:
         write(c.MarkRead, marks.mark_read),
         write(c.MarkReadTo, marks.mark_read_to),
         write(c.MarkDelivered, marks.mark_delivered),
+    ]
+
+
+def _of_spaces(services: Services) -> list[Row]:
+    walks, objects, tools, talks = services.walks, services.objects, services.tools, services.talks
+    return [
+        steps(c.EnterSpace, walks.enter),
+        steps(c.WalkTo, walks.walk),
+        steps(c.LeaveSpace, walks.leave),
+        steps(c.ListOccupants, walks.list_occupants),
+        write(c.PlaceObject, objects.place),
+        write(c.UpdateObject, objects.update),
+        write(c.RemoveObject, objects.remove),
+        read(c.GetObject, objects.get_object),
+        read(c.ListObjects, objects.list_objects),
+        read(c.GetFloorPlan, objects.get_plan),
+        write(c.ReplaceFloorPlan, objects.replace_plan),
+        write(c.UseTool, tools.use_tool),
+        read(c.ListToolUses, tools.list_uses),
+        write(c.LockArea, talks.lock_area),
+        read(c.ListTalks, talks.list_talks),
+        # asked by the server itself
+        public(c.EnterArea, talks.enter_area),
+        public(c.LeaveArea, talks.leave_area),
+        public(c.Gather, talks.gather),
+        public(c.FreeSeat, tools.free_seat),
+        public(c.ListLeases, walks.list_leases),
+        public(c.KeepPlaces, walks.keep_places),
+        public(c.FindKept, walks.find_kept),
     ]

@@ -14,14 +14,14 @@ from tertulia.domain.commands import (
     ListHeads,
     ListRooms,
     ListVisibleRooms,
-    NewSpace,
     RoomHead,
     Snapshot,
+    SpaceChange,
     UpdateRoom,
 )
 from tertulia.domain.errors import Invalid, NoSuchRoom, NotAMember, RoleTooLow
 from tertulia.domain.ids import RoomId, Seq
-from tertulia.domain.models import Actor, Page, Room, Space
+from tertulia.domain.models import Actor, Page, Point, Room, Space
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_json, check_page, check_skip, check_text
@@ -176,15 +176,14 @@ class Rooms:
         return check_text(description.strip(), "description", most=self._max_description)
 
 
-def _space(new: NewSpace) -> Space:
+def _space(new: SpaceChange) -> Space:
     """One enters it in the middle."""
-    for field, length in (("width", new.width), ("height", new.height)):
+    width, height = new.width or 0.0, new.height or 0.0
+    for field, length in (("width", width), ("height", height)):
         if not (math.isfinite(length) and 1 <= length <= LARGEST_SPACE):
             raise Invalid(f"{field} must be from 1 to {LARGEST_SPACE:.0f}", field=field)
-    background = None if new.background is None else check_text(new.background, "background", most=2000)
-    return Space(
-        width=new.width, height=new.height, background=background, spawn_x=new.width / 2, spawn_y=new.height / 2
-    )
+    background = check_text(new.background, "background", most=2000) if new.background else None
+    return Space(width=width, height=height, background=background, spawn_points=[Point(width / 2, height / 2)])
 
 
 def _snapshot(picture: Picture, own: stored.Own, epoch: str) -> Snapshot:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tertulia.domain.ids import STARTER_ROOM, ObjectId
-from tertulia.domain.models import Room, Space, SpaceObject
+from tertulia.domain.models import Point, Room, Space, SpaceObject
 from tertulia.domain.roles import RoomKind
 from tertulia.store import Store, Work
 from tertulia.store.meta import remember_once
@@ -22,7 +22,7 @@ Furniture = tuple[str, tuple[float, float, float, float], bool, dict[str, Any]]
 #   notice 17                                        │
 #   │            chair 9  table 8  chair 10          │
 #   └───────────────────────────────── jukebox 16 ───┘
-FLOOR = Space(width=800, height=600, background="floorboards", spawn_x=100, spawn_y=200)
+FLOOR = Space(width=800, height=600, background="floorboards", spawn_points=[Point(100, 200)])
 
 WOOD = {"material": "wood", "color": "#8b5a2b"}
 FURNITURE: tuple[Furniture, ...] = (  # in the order of their ids: the fifth is a movable chair

@@ -11,8 +11,8 @@ from sqlalchemy.sql.selectable import ScalarSelect
 from tertulia.domain.commands import RoomHead
 from tertulia.domain.events import RoomDeleted, RoomUpdated
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.domain.models import Actor, Membership, Page, Room, Space
-from tertulia.domain.roles import RoomKind, RoomRole
+from tertulia.domain.models import Actor, Area, Membership, Page, Point, Room, Space
+from tertulia.domain.roles import Builders, RoomKind, RoomRole
 from tertulia.store.members import find_member
 from tertulia.store.mentions import ALL
 from tertulia.store.meta import follow_ids
@@ -32,6 +32,8 @@ _VISIBLE = {
         ("postgresql", "= ANY (CAST(:ids AS bigint[]))"),
     )
 }
+EARSHOT = 150.0
+"""Units, of a space that was made when there was none."""
 UNREAD_MOST = 1000
 """Unread messages are counted among this many, the newest: a larger number would tell nobody more."""
 
@@ -57,12 +59,9 @@ def insert_room(work: Work, room: Room, *, direct_key: str | None = None) -> Roo
             is_private=room.is_private,
             direct_key=direct_key,
             settings=room.settings,
-            width=space and space.width,
-            height=space and space.height,
-            background=space and space.background,
-            speed=space and space.speed,
-            spawn_x=space and space.spawn_x,
-            spawn_y=space and space.spawn_y,
+            parent_id=room.parent_id,
+            area_id=room.area_id,
+            **_columns(space),
             created_at=room.created_at,
             updated_at=room.updated_at,
         )
@@ -85,6 +84,7 @@ def update_room(work: Work, room: Room, by: UserId) -> Room:
             is_private=room.is_private,
             settings=room.settings,
             updated_at=work.now,
+            **_columns(room.space),
         )
     )
     now = get_room_of_nobody(work, room.id)
@@ -273,8 +273,10 @@ def _room(row: Row[Any], *, unread: int = 0, mention_count: int = 0, of_nobody: 
             height=row.height,
             background=row.background,
             speed=row.speed,
-            spawn_x=row.spawn_x,
-            spawn_y=row.spawn_y,
+            spawn_points=[Point(**point) for point in row.spawn_points or ({"x": row.spawn_x, "y": row.spawn_y},)],
+            builders=Builders(row.builders or Builders.MEMBERS),
+            earshot=EARSHOT if row.earshot is None else row.earshot,
+            areas=[Area(**area) for area in row.areas or ()],
         )
     return Room(
         id=row.id,
@@ -285,6 +287,8 @@ def _room(row: Row[Any], *, unread: int = 0, mention_count: int = 0, of_nobody: 
         is_private=row.is_private,
         settings=row.settings,
         space=space,
+        parent_id=row.parent_id,
+        area_id=row.area_id,
         member_count=row.member_count,
         last_seq=Seq(0) if of_nobody else row.last_seq,
         unread=unread,
@@ -293,6 +297,23 @@ def _room(row: Row[Any], *, unread: int = 0, mention_count: int = 0, of_nobody: 
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _columns(space: Space | None) -> dict[str, Any]:
+    if space is None:
+        return {}
+    return {
+        "width": space.width,
+        "height": space.height,
+        "background": space.background,
+        "speed": space.speed,
+        "spawn_x": space.spawn_points[0].x,
+        "spawn_y": space.spawn_points[0].y,
+        "spawn_points": space.spawn_points,
+        "builders": space.builders.value,
+        "earshot": space.earshot,
+        "areas": space.areas,
+    }
 
 
 # One statement, made once: everybody who enters a room asks it.

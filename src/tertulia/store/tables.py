@@ -155,8 +155,14 @@ rooms = Table(
     Column("height", Float(53)),
     Column("background", Text),
     Column("speed", Float(53)),
-    Column("spawn_x", Float(53)),
+    Column("spawn_x", Float(53)),  # the first spawn point once more: nodes of the version before read it
     Column("spawn_y", Float(53)),
+    Column("spawn_points", Json),
+    Column("builders", Text),
+    Column("earshot", Float(53)),
+    Column("areas", Json),
+    Column("parent_id", Id, index=True),  # of a talk: the room in whose space it is
+    Column("area_id", Integer),
     Column("member_count", Integer, nullable=False, server_default="0"),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
     Column("archived_at", Moment),
@@ -307,7 +313,61 @@ objects = Table(
     Column("rotation", Float(53), nullable=False, server_default="0"),
     Column("is_solid", Boolean, nullable=False, server_default=text("false")),
     Column("metadata", Json, nullable=False, server_default="{}"),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("occupied_by", Id),
     Column("created_by", Id, ForeignKey("users.id")),
     Column("updated_at", Moment, nullable=False),
+    Index(
+        "ix_objects_occupied",
+        "room_id",
+        "occupied_by",
+        sqlite_where=text("occupied_by IS NOT NULL"),
+        postgresql_where=text("occupied_by IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
+)
+
+tool_uses = Table(  # the tool log
+    "tool_uses",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("room_id", Id, ForeignKey("rooms.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("user_id", Id, nullable=False),
+    Column("target_object_id", Id, nullable=False),  # which may be gone
+    Column("action", Text, nullable=False),
+    Column("params", Json, nullable=False, server_default="{}"),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_tool_uses_room_id_id", "room_id", "id"),
+    Index("ix_tool_uses_target_object_id_id", "target_object_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+stays = Table(  # who was in which talk, and meanwhile reads it; `began` and `ended` are places in its log
+    "stays",
+    metadata,
+    Column("talk_id", Id, ForeignKey("rooms.id"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True, index=True),
+    Column("began", BigInteger, primary_key=True, autoincrement=False),
+    Column("ended", BigInteger),
+    Index(
+        "ix_stays_open",
+        "talk_id",
+        sqlite_where=text("ended IS NULL"),
+        postgresql_where=text("ended IS NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+places = Table(  # where people stood a moment ago: written now and then, for a restart
+    "places",
+    metadata,
+    Column("room_id", Id, ForeignKey("rooms.id"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True),
+    Column("x", Float(53), nullable=False),
+    Column("y", Float(53), nullable=False),
+    Column("direction", Json),
+    Column("area_id", Integer),
+    Column("updated_at", Moment, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )

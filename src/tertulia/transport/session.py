@@ -16,9 +16,9 @@ from tertulia.domain import errors as e
 from tertulia.domain.clock import Clock
 from tertulia.domain.events import DurableEvent, RoomDeleted, UserTyping
 from tertulia.domain.ids import RoomId, UserId
-from tertulia.domain.models import Access, Space
+from tertulia.domain.models import Access, Occupant, Space
 from tertulia.fanout import Connection, Hub
-from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Occupant, Request, Resume
+from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Request, Resume
 from tertulia.protocol.session import HangUp, Pace, Refuse, Session
 from tertulia.protocol.socket import Socket
 from tertulia.services.authenticator import Authenticator
@@ -439,5 +439,5 @@ def place_in(space: Space | None, x: float | None, y: float | None) -> tuple[flo
     if space is None:
         return None, None
     if x is None or y is None:
-        return space.spawn_x, space.spawn_y
+        return space.spawn_points[0].x, space.spawn_points[0].y
     return min(max(x, 0.0), space.width), min(max(y, 0.0), space.height)

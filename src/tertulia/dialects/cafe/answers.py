@@ -9,9 +9,9 @@ from tertulia.dialects.cafe import shapes
 from tertulia.domain import commands as c
 from tertulia.domain.clock import rfc3339
 from tertulia.domain.models import Message as DomainMessage
-from tertulia.domain.models import Page, User
+from tertulia.domain.models import Occupant, Page, User
 from tertulia.domain.models import SpaceObject as DomainObject
-from tertulia.protocol.dialect import Entered, Limits, Occupant, Resume
+from tertulia.protocol.dialect import Entered, Limits, Resume
 from tertulia.protocol.fields import MAX_NONCE
 
 R = TypeVar("R")

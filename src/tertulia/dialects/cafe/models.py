@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import Field, Strict, model_validator
 
 from tertulia.domain import models
-from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
+from tertulia.domain.roles import Builders, RoomKind, RoomRole, Status, UserRole
 from tertulia.protocol.fields import Coordinate, Id, Nonce, SeqField, Text
 from tertulia.rest.bodies import Body, MomentIn, Shape, Time, left_out
 
@@ -121,10 +121,43 @@ class AccountChange(Body):
 # ---- rooms
 
 
-class NewSpace(Body):
+class PointIn(Body):
+    x: Coordinate
+    y: Coordinate
+
+
+class AreaIn(Body):
+    """*id*: of an area that is there already, to change it; left out for a new one. The rules are as in `Area`."""
+
+    id: Id | None = None
+    name: Text = ""
+    x: Coordinate
+    y: Coordinate
+    width: Coordinate
+    height: Coordinate
+    is_quiet: bool = False
+    is_private: bool = False
+    capacity: Id | None = None
+    is_lockable: bool = False
+
+
+class SpaceChange(Body):
+    """What is left out stays as it is. A room without a space gets one, and needs *width* and *height*. *areas*: all of
+    them; those that are not in the list are no more."""
+
+    width: Coordinate = left_out(examples=[800])
+    height: Coordinate = left_out(examples=[600])
+    background: Text | None = left_out()
+    speed: Coordinate = left_out()
+    spawn_points: list[PointIn] = left_out()
+    builders: Annotated[Builders, Strict(strict=False)] = left_out()
+    earshot: Coordinate = left_out()
+    areas: list[AreaIn] = left_out()
+
+
+class NewSpace(SpaceChange):
     width: Coordinate = Field(examples=[800])
     height: Coordinate = Field(examples=[600])
-    background: Text | None = None
 
 
 class NewRoom(Body):
@@ -160,17 +193,43 @@ class RoomChange(Body):
     description: Text = left_out()
     is_private: bool = left_out()
     settings: dict[Text, Any] = left_out()
+    space: SpaceChange = left_out()
+
+
+class Point(Shape):
+    x: float
+    y: float
+
+
+class Area(Shape):
+    """A part of the floor that has rules. *is_quiet*: what is said inside is heard only there; *is_private*: and read
+    only by who was inside when it was said. *capacity*: the most people. *locked_by*: who has locked it from inside."""
+
+    id: int
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    is_quiet: bool
+    is_private: bool
+    capacity: int | None
+    is_lockable: bool
+    locked_by: int | None
 
 
 class Space(Shape):
-    """In units; (0, 0) is the upper left corner. *speed*: units a second, 0 for no limit."""
+    """In units; (0, 0) is the upper left corner. *speed*: units a second, 0 for no limit. *builders*: who may change
+    what stands there. *earshot*: how far apart those may be who talk to each other nearby."""
 
     width: float
     height: float
     background: str | None
     speed: float
-    spawn_x: float
-    spawn_y: float
+    spawn_points: list[Point]
+    builders: Builders
+    earshot: float
+    areas: list[Area]
 
 
 class Room(Shape):
@@ -185,6 +244,8 @@ class Room(Shape):
     is_private: bool
     settings: dict[str, Any]
     space: Space | None
+    parent_id: int | None
+    area_id: int | None
     member_count: int
     last_seq: int
     unread: int

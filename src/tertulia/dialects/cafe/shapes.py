@@ -28,14 +28,17 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class Space(Struct, frozen=True, kw_only=True):
-    """In units; (0, 0) is the upper left corner. *speed*: units a second, 0 for no limit."""
+    """In units; (0, 0) is the upper left corner. *speed*: units a second, 0 for no limit. *builders*: everyone, members
+    or moderators. *earshot*: how far apart those may be who talk to each other nearby."""
 
     width: float
     height: float
     background: str | None
     speed: float
-    spawn_x: float
-    spawn_y: float
+    spawn_points: Sequence[models.Point]
+    builders: str
+    earshot: float
+    areas: Sequence[models.Area]
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -49,6 +52,8 @@ class Room(Struct, frozen=True, kw_only=True):
     is_private: bool
     settings: dict[str, Any]
     space: Space | None
+    parent_id: int | None
+    area_id: int | None
     member_count: int
     last_seq: int | UnsetType = UNSET
     unread: int | UnsetType = UNSET
@@ -115,6 +120,8 @@ class SpaceObject(Struct, frozen=True, kw_only=True):
     rotation: float
     is_solid: bool
     metadata: dict[str, Any]
+    version: int
+    occupied_by: int | None
     created_by: int | None
     updated_at: str
 
@@ -150,6 +157,8 @@ def room(one: models.Room) -> Room:
         is_private=one.is_private,
         settings=one.settings,
         space=None if one.space is None else space(one.space),
+        parent_id=one.parent_id,
+        area_id=one.area_id,
         member_count=one.member_count,
         last_seq=one.last_seq,
         unread=one.unread,
@@ -165,8 +174,10 @@ def space(one: models.Space) -> Space:
         height=one.height,
         background=one.background,
         speed=one.speed,
-        spawn_x=one.spawn_x,
-        spawn_y=one.spawn_y,
+        spawn_points=one.spawn_points,
+        builders=one.builders,
+        earshot=one.earshot,
+        areas=one.areas,
     )
 
 
@@ -219,6 +230,8 @@ def space_object(one: models.SpaceObject) -> SpaceObject:
         rotation=one.rotation,
         is_solid=one.is_solid,
         metadata=one.metadata,
+        version=one.version,
+        occupied_by=one.occupied_by,
         created_by=one.created_by,
         updated_at=rfc3339(one.updated_at),
     )

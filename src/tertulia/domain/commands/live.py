@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tertulia.domain.commands.command import Command
-from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
+from tertulia.domain.ids import EVERYTHING_BEFORE, MessageId, RoomId, Seq, UserId
 from tertulia.domain.models import (
     Membership,
     Message,
@@ -19,12 +19,14 @@ from tertulia.domain.models import (
 
 class Snapshot(Struct, frozen=True, kw_only=True):
     """A room at *seq*, all of it read at one moment. *messages*: the newest, oldest first. *pins*: message ids, the
-    one pinned last first."""
+    one pinned last first. *since*: who was given the log up to a place before this one starts anew: between the two it
+    is not theirs to read."""
 
     room: Room
     membership: Membership
     epoch: str
     seq: Seq
+    since: Seq = EVERYTHING_BEFORE
     messages: Page[Message]
     pins: list[MessageId]
     objects: list[SpaceObject]

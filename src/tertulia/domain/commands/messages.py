@@ -16,23 +16,27 @@ from tertulia.domain.models import (
 
 
 class SendResult(Struct, frozen=True):
-    """*duplicate*: the nonce was known, and this is the result of its first use."""
+    """*duplicate*: the nonce was known, and this is the result of its first use. *talk_id*: the talk that it went to,
+    if it did not go to the room itself."""
 
     message_id: MessageId
     seq: Seq
     created_at: datetime
     duplicate: bool = False
+    talk_id: RoomId | None = None
 
 
 class SendMessage(Command[SendResult], frozen=True, kw_only=True):
     """*nonce*: at most 64 characters, unique per room and author for ever. *kind*: a word of the client's, such as
-    `text` or `image`; `system` is the server's own."""
+    `text` or `image`; `system` is the server's own. *nearby*: to those alone who stand near, in the room's space. Who
+    stands in a quiet or private area speaks to those inside."""
 
     room_id: RoomId
     content: str
     reply_to: MessageId | None = None
     nonce: str | None = None
     kind: str = "text"
+    nearby: bool = False
 
 
 class SendDirect(Command[SendResult], frozen=True, kw_only=True):

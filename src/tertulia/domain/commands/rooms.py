@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, UnsetType, field
 
 from tertulia.domain.commands.command import Command, PageCommand
+from tertulia.domain.commands.space import SpaceChange
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import (
     Conversation,
@@ -17,17 +18,11 @@ from tertulia.domain.models import (
 from tertulia.domain.roles import RoomRole
 
 
-class NewSpace(Struct, frozen=True, kw_only=True):
-    width: float
-    height: float
-    background: str | None = None
-
-
 class CreateRoom(Command[Room], frozen=True, kw_only=True):
     name: str
     description: str = ""
     is_private: bool = False
-    space: NewSpace | None = None
+    space: SpaceChange | None = None
 
 
 class CreateGroup(Command[Room], frozen=True, kw_only=True):
@@ -90,6 +85,7 @@ class UpdateRoom(Command[Room], frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     is_private: bool | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
+    space: SpaceChange | UnsetType = UNSET
 
 
 class ArchiveRoom(Command[None], frozen=True, kw_only=True):
