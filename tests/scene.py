@@ -11,23 +11,28 @@ import pytest
 from tertulia.domain import commands as c
 from tertulia.domain.errors import TertuliaError
 from tertulia.domain.ids import EVERYTHING_BEFORE, RoomId, SessionId, UserId
-from tertulia.domain.models import Actor, Room
+from tertulia.domain.models import Actor, Place, Room, SpaceObject, Voice
 from tertulia.domain.roles import RoomRole, UserRole
 from tertulia.services.blocks import Blocks
 from tertulia.services.conversations import Conversations
+from tertulia.services.floors import NoFloors
 from tertulia.services.marks import Marks
 from tertulia.services.members import Members
 from tertulia.services.messages import Messages
+from tertulia.services.objects import Objects
 from tertulia.services.pictures import Pictures
 from tertulia.services.pins import Pins
 from tertulia.services.reactions import Reactions
 from tertulia.services.rooms import Rooms
+from tertulia.services.talks import Talks
+from tertulia.services.tools import Tools
+from tertulia.services.walks import Walks
 from tertulia.store import Committed, Store, Work
 from tertulia.store.tables import users
 
 
 class Scene:
-    """*heard*: all that was committed, in order."""
+    """*heard*: all that was committed, in order. *floors*: where people stand, as a test says it."""
 
     def __init__(self, store: Store, clock: "HandClock") -> None:
         self.store, self.clock = store, clock
@@ -36,6 +41,9 @@ class Scene:
         store.on_commit = self.heard.append
         self.conversations, self.reactions, self.pins, self.marks = Conversations(store), Reactions(), Pins(), Marks()
         self.blocks = Blocks()
+        self.floors = HandFloors()
+        self.objects, self.tools = Objects(), Tools(store, self.floors)
+        self.talks, self.walks = Talks(store), Walks(store, self.floors)
         rooms, members, messages = self.rooms, self.members, self.messages
         conversations, reactions, pins, marks, blocks = (
             self.conversations,
@@ -44,6 +52,7 @@ class Scene:
             self.marks,
             self.blocks,
         )
+        objects, tools, talks, walks = self.objects, self.tools, self.talks, self.walks
         self._writes: dict[type, Callable[..., Any]] = {
             c.CreateRoom: rooms.create_room,
             c.UpdateRoom: rooms.update_room,
@@ -68,6 +77,12 @@ class Scene:
             c.CreateGroup: conversations.create_group,
             c.BlockUser: blocks.block,
             c.UnblockUser: blocks.unblock,
+            c.PlaceObject: objects.place,
+            c.UpdateObject: objects.update,
+            c.RemoveObject: objects.remove,
+            c.ReplaceFloorPlan: objects.replace_plan,
+            c.UseTool: tools.use_tool,
+            c.LockArea: talks.lock_area,
         }
         self._reads: dict[type, Callable[..., Any]] = {
             c.GetRoom: rooms.get_room,
@@ -86,23 +101,41 @@ class Scene:
             c.GetConversation: conversations.get_conversation,
             c.ListConversations: conversations.list_conversations,
             c.ListBlocked: blocks.list_blocked,
+            c.GetObject: objects.get_object,
+            c.ListObjects: objects.list_objects,
+            c.GetFloorPlan: objects.get_plan,
+            c.ListToolUses: tools.list_uses,
+            c.ListTalks: talks.list_talks,
+        }
+        self._steps: dict[type, Callable[..., Any]] = {
+            c.EnterRoom: rooms.enter,
+            c.OpenDirect: conversations.open_direct,
+            c.ListVisibleRooms: rooms.list_visible,
+            c.EnterSpace: walks.enter,
+            c.WalkTo: walks.walk,
+            c.LeaveSpace: walks.leave,
+            c.ListOccupants: walks.list_occupants,
+            # asked by the server itself: nobody is the actor
+            c.EnterArea: talks.enter_area,
+            c.LeaveArea: talks.leave_area,
+            c.Gather: talks.gather,
+            c.FreeSeat: tools.free_seat,
+            c.ListLeases: walks.list_leases,
+            c.KeepPlaces: walks.keep_places,
+            c.FindKept: walks.find_kept,
         }
 
-    async def do(self, actor: Actor, command: Any) -> Any:
+    async def do(self, actor: Actor | None, command: Any) -> Any:
         kind = type(command)
         if kind is c.SendMessage:
             return await self._send(self.messages.post(command, actor))
-        if kind is c.EnterRoom:
-            return await self.rooms.enter(command, actor)
-        if kind is c.OpenDirect:
-            return await self.conversations.open_direct(command, actor)
-        if kind is c.ListVisibleRooms:
-            return await self.rooms.list_visible(command, actor)
+        if kind in self._steps:
+            return await self._steps[kind](command, actor)
         if kind in self._reads:
             return await self.store.read(lambda reader: self._reads[kind](command, actor, reader))
         return await self.store.write(lambda work: self._writes[kind](command, actor, work))
 
-    async def refuses(self, error: type[TertuliaError], actor: Actor, command: Any) -> TertuliaError:
+    async def refuses(self, error: type[TertuliaError], actor: Actor | None, command: Any) -> TertuliaError:
         """And nothing is written or heard of."""
         before = await self.everything()
         heard = len(self.heard)
@@ -133,6 +166,12 @@ class Scene:
             await self.do(owner, c.AddMember(room_id=room.id, user_id=other.user_id))
         found: Room = await self.do(owner, c.GetRoom(room_id=room.id))
         return found
+
+    async def thing(self, actor: Actor, room: Room, kind: str = "chair", **more: Any) -> SpaceObject:
+        """An object that *actor* has placed."""
+        placed = await self.do(actor, c.PlaceObject(room_id=room.id, type=kind, **{"x": 0, "y": 0, **more}))
+        thing: SpaceObject = placed.object
+        return thing
 
     async def promote(self, owner: Actor, room: Room, other: Actor, role: RoomRole = RoomRole.MODERATOR) -> None:
         await self.do(owner, c.UpdateMember(room_id=room.id, user_id=other.user_id, role=role))
@@ -175,6 +214,24 @@ class Scene:
         if isinstance(result, TertuliaError):
             raise result
         return result
+
+
+class HandFloors(NoFloors):
+    """People stand in a space where they are put; until then, nobody stands in any."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[RoomId, UserId], Place] = {}
+        self.voices: dict[tuple[RoomId, UserId], Voice] = {}
+
+    def put(self, room: Room, actor: Actor, x: float, y: float, area_id: int | None = None) -> None:
+        place = Place(room_id=room.id, user_id=actor.user_id, x=x, y=y, area_id=area_id)
+        self.places[room.id, actor.user_id] = place
+
+    def find_place(self, room_id: RoomId, user_id: UserId) -> Place | None:
+        return self.places.get((room_id, user_id))
+
+    def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
+        return self.voices.get((room_id, user_id))
 
 
 class HandClock:
