@@ -207,5 +207,5 @@ def _of_spaces(services: Services) -> list[Row]:
         public(c.FreeSeat, tools.free_seat),
         public(c.ListLeases, walks.list_leases),
         public(c.KeepPlaces, walks.keep_places),
-        public(c.FindKept, walks.find_kept),
+        public(c.OpenFloor, walks.open_floor),
     ]

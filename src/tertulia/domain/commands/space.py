@@ -272,15 +272,20 @@ class KeepPlaces(Command[None], frozen=True, kw_only=True):
     places: list[Place]
 
 
-class Kept(Struct, frozen=True):
-    """*places*: where people stood lately; *stays*: who is in which talk; *talkers*: who was ever in one."""
+class OpenedFloor(Struct, frozen=True):
+    """A space as the store knows it at `room.last_seq`. *places*: where people stood lately; *stays*: who is in which
+    of its talks; *talkers*: who was ever in one."""
 
+    room: Room
+    objects: list[SpaceObject]
     places: list[Place]
     stays: list[Stay]
     talkers: list[UserId]
 
 
-class FindKept(Command[Kept], frozen=True, kw_only=True):
-    """What is known of a room's people when its floor is opened on a node."""
+class OpenFloor(Command[OpenedFloor | None], frozen=True, kw_only=True):
+    """What a node needs to know of a room's space before anybody walks there. None: the room has no space, or is no
+    more. *kept*: seconds that a place is good for."""
 
     room_id: RoomId
+    kept: float = 600.0
