@@ -1,6 +1,7 @@
 """The dialect: how one wire format says the domain. Pure tables and functions; one value per format and encoding."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
@@ -80,7 +81,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 class Entered(Struct, frozen=True, kw_only=True):
     """What EnterRoom gives a connection: the snapshot, who is there (oneself included, at x, y), and how the log goes
-    on. When it is RESUMED, the events after the client's `after` follow."""
+    on. When it is RESUMED, the events after the client's `after` follow. *now*: the server's time, for those who keep
+    in step with something that is going on there."""
 
     snapshot: Snapshot
     users: list[Occupant]
@@ -88,6 +90,7 @@ class Entered(Struct, frozen=True, kw_only=True):
     x: float | None = None
     y: float | None = None
     bubbles: list[BubbleUpdated] = []
+    now: datetime | None = None
 
 
 class FrameType(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from tertulia.domain.ids import MAX_ID
 
 WITHOUT_NUL = r"^[^\x00]*$"
 MAX_NONCE = 64
+MAX_DIRECTION = 16
 LARGEST_PAGE = 1000
 PAGE = 50
 
@@ -34,3 +35,14 @@ Coordinate = Annotated[
     Meta(ge=-sys.float_info.max, le=sys.float_info.max),
     pydantic.Field(allow_inf_nan=False),
 ]
+
+# A word of the client's own ("left"), or an angle in degrees.
+DirectionField = (
+    Annotated[
+        str,
+        Meta(max_length=MAX_DIRECTION, pattern=WITHOUT_NUL),
+        pydantic.Field(max_length=MAX_DIRECTION, pattern=WITHOUT_NUL),
+    ]
+    | Coordinate
+    | None
+)
