@@ -106,10 +106,11 @@ def _first_line(command: Sequence[str]) -> str:
 # The generator
 
 
-def generator() -> Path:
-    """The path of the compiled generator; compiles it when it is missing or older than its source."""
-    source, program = HERE / "wsload.c", CACHE / "wsload"
-    if program.exists() and program.stat().st_mtime >= source.stat().st_mtime:
+def generator(name: str = "wsload") -> Path:
+    """The path of a compiled generator; compiles it when it is missing or older than its source."""
+    source, program = HERE / f"{name}.c", CACHE / name
+    newest = max(file.stat().st_mtime for file in (source, HERE / "ws.h"))
+    if program.exists() and program.stat().st_mtime >= newest:
         return program
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
@@ -119,9 +120,11 @@ def generator() -> Path:
     return program
 
 
-def measure(server: Server, options: Mapping[str, object], *, timeout: float = 300.0) -> dict[str, Any]:
-    """Run the generator against *server*; *options* as in wsload.c, a list for one that may be repeated."""
-    command = [str(generator()), "--port", str(server.port), "--cpu", str(CLIENT_CORE)]
+def measure(
+    server: Server, options: Mapping[str, object], *, program: str = "wsload", timeout: float = 300.0
+) -> dict[str, Any]:
+    """Run a generator against *server*; *options* as in its source, a list for one that may be repeated."""
+    command = [str(generator(program)), "--port", str(server.port), "--cpu", str(CLIENT_CORE)]
     command += ["--pid", str(server.process.pid)]
     for name, value in options.items():
         for one in value if isinstance(value, list) else [value]:

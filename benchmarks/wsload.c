@@ -14,35 +14,13 @@
  * "id"). Three ways to send: a closed window (--in-flight), a fixed pace (--rate; latency counts from the scheduled time,
  * so a server that falls behind cannot hide it), or not at all (--publishers 0: memory and CPU of idle connections).
  *
- * Linux only: epoll, timerfd, /proc. Sizes are bytes, times on the wire nanoseconds of CLOCK_MONOTONIC.
+ * Sizes are bytes, times on the wire nanoseconds of CLOCK_MONOTONIC.
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <getopt.h>
-#include <netinet/tcp.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
+#include "ws.h"
 
-enum { MAX_FRAMES = 8, MAX_PIDS = 64, MAX_EVENTS = 512, HEAD = 96, OPENING_AT_ONCE = 64, MAX_SAMPLES = 1 << 23 };
-enum { INBOX_SIZE = 16 << 20, FRAME_SIZE = 1 << 16 };
-#define SECOND 1000000000LL
+enum { MAX_FRAMES = 8, HEAD = 96, OPENING_AT_ONCE = 64, MAX_SAMPLES = 1 << 23 };
 
 /* ------------------------------------------------------------------------------------------------ what is asked for */
-
-struct lines { char **items; int count; };
 
 struct role_options {
     int count;
@@ -59,104 +37,22 @@ static struct {
     bool acks, resume;
     struct role_options subscriber, publisher;
     const char *headers[MAX_FRAMES], *message, *delivery, *rejoin;
-    int header_count, pids[MAX_PIDS], pid_count;
+    int header_count;
 } ask = {.cpu = -1, .in_flight = 1, .text_size = 100, .messages = 1 << 20, .patience = 30, .stall_after = 0,
          .publisher = {.count = 1}, .message = "{\"message\":\"%t\"}"};
-
-static void die(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("wsload: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static void *grow(void *memory, size_t size)
-{
-    void *bigger = realloc(memory, size);
-    if (!bigger) die("out of memory");
-    return bigger;
-}
-
-/* --------------------------------------------------------------------------------------- clock, latencies, processes */
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * SECOND + t.tv_nsec;
-}
-
-/* Counts of latencies: exact below 128 us, above in 64 steps to each doubling (1.6 %). */
-struct histogram { uint64_t counts[64 * 40], total; int64_t max; };
-
-static void histogram_add(struct histogram *h, int64_t ns)
-{
-    uint64_t us = ns > 0 ? (uint64_t)ns / 1000 : 0;
-    int shift = us < 128 ? 0 : 57 - __builtin_clzll(us);
-    h->counts[shift * 64 + (us >> shift)]++;
-    h->total++;
-    if (ns > h->max) h->max = ns;
-}
-
-static double histogram_ms(const struct histogram *h, double share)
-{
-    uint64_t rank = (uint64_t)(share * (double)h->total), seen = 0;
-    for (int i = 0; i < 64 * 40; i++) {
-        seen += h->counts[i];
-        if (seen > rank) {
-            int shift = i < 128 ? 0 : i / 64 - 1;
-            return (double)((uint64_t)(i - shift * 64) << shift) / 1000.0;
-        }
-    }
-    return (double)h->max / 1e6;
-}
-
-struct usage { double user, system; long rss_kib; };
-
-/* CPU seconds and resident memory of the server's processes together. One that has ended counts nothing. */
-static struct usage usage_now(void)
-{
-    struct usage sum = {0};
-    double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
-    long page_kib = sysconf(_SC_PAGESIZE) / 1024;
-    for (int i = 0; i < ask.pid_count; i++) {
-        char path[64], text[1024];
-        snprintf(path, sizeof path, "/proc/%d/stat", ask.pids[i]);
-        FILE *file = fopen(path, "r");
-        if (!file) continue;
-        size_t n = fread(text, 1, sizeof text - 1, file);
-        fclose(file);
-        text[n] = 0;
-        unsigned long user, system;
-        long pages;
-        char *after_name = strrchr(text, ')');   /* the name may hold anything, the rest is numbers (proc(5)) */
-        if (after_name && sscanf(after_name + 2,
-                "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
-                &user, &system, &pages) == 3) {
-            sum.user += (double)user * tick;
-            sum.system += (double)system * tick;
-            sum.rss_kib += pages * page_kib;
-        }
-    }
-    return sum;
-}
 
 /* -------------------------------------------------------------------------------------------------------- the clients */
 
 enum state { UNUSED, CONNECTING, UPGRADING, ENTERING, READY, GONE };
 
 struct client {
-    int fd, number;
+    struct connection connection;
+    int number;
     enum state state;
-    bool publishes, stalls, paused;
+    bool publishes, stalls;
     struct role_options *role;
     const char *first, *ready;   /* of its path's own, else the role's */
     uint64_t seq, received;      /* of messages */
-    char *rest, *out;            /* the beginning of a frame; what the kernel did not take */
-    size_t rest_size, rest_room, out_size;
 };
 
 struct message { int64_t due; uint32_t deliveries; };
@@ -166,8 +62,7 @@ static int client_count, opened, opening, ready_count, live;   /* live: subscrib
 static struct message *messages;
 static long sent, completed;
 static int64_t load_start, last_completion;
-static int poller, timer;
-static char *inbox, run_word[32];
+static char run_word[32];
 static struct histogram before, after;    /* before and after some stop reading */
 static struct { uint64_t deliveries, bytes, acks, frames; } counted;
 static struct { long gaps, repeats, errors, closed, late_rejoins; char first[256]; } problems;
@@ -179,72 +74,12 @@ static void note(const char *what, const char *text, size_t size)
     if (!problems.first[0]) snprintf(problems.first, sizeof problems.first, "%s %.*s", what, (int)(size > 200 ? 200 : size), text);
 }
 
-static void watch(struct client *c, int operation)
-{
-    struct epoll_event e = {.data.ptr = c};
-    e.events = (c->paused ? 0 : EPOLLIN) | (c->out_size || c->state == CONNECTING ? EPOLLOUT : 0);
-    if (epoll_ctl(poller, operation, c->fd, &e)) die("epoll_ctl: %s", strerror(errno));
-}
-
 static void client_open(struct client *c)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)ask.port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int yes = 1;
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (c->fd < 0) die("socket: %s (is the limit of open files too low?)", strerror(errno));
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     /* A fixed, small buffer for those who will stop reading, or the kernel hides megabytes of what they have not read. */
-    if (c->stalls && ask.stall_rcvbuf) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &ask.stall_rcvbuf, sizeof ask.stall_rcvbuf);
-    if (connect(c->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS) die("connect: %s", strerror(errno));
+    connection_open(&c->connection, ask.port, c->stalls ? ask.stall_rcvbuf : 0);
     c->state = CONNECTING;
-    c->rest_size = c->out_size = 0;
-    watch(c, EPOLL_CTL_ADD);
     opening++;
-}
-
-static void client_send(struct client *c, const void *data, size_t size)
-{
-    if (c->fd < 0) return;
-    ssize_t n = c->out_size ? 0 : send(c->fd, data, size, MSG_NOSIGNAL);
-    if (n < 0) n = 0;    /* full, or gone: reading will tell */
-    if ((size_t)n == size) return;
-    c->out = grow(c->out, c->out_size + size - (size_t)n);
-    memcpy(c->out + c->out_size, (const char *)data + n, size - (size_t)n);
-    c->out_size += size - (size_t)n;
-    watch(c, EPOLL_CTL_MOD);
-}
-
-static void client_flush(struct client *c)
-{
-    ssize_t n = send(c->fd, c->out, c->out_size, MSG_NOSIGNAL);
-    if (n <= 0) return;
-    memmove(c->out, c->out + n, c->out_size - (size_t)n);
-    c->out_size -= (size_t)n;
-    if (!c->out_size) watch(c, EPOLL_CTL_MOD);
-}
-
-/* A client's frames are masked (RFC 6455 section 5.3); a key of zeros would let a server skip work. */
-static void send_frame(struct client *c, int opcode, const char *payload, size_t size)
-{
-    static uint32_t key = 0x9e3779b9;
-    static unsigned char frame[FRAME_SIZE + 16];
-    size_t head = 2;
-    if (size > FRAME_SIZE) die("a frame of %zu bytes is too large to send", size);
-    frame[0] = (unsigned char)(0x80 | opcode);
-    if (size < 126) {
-        frame[1] = (unsigned char)(0x80 | size);
-    } else {
-        frame[1] = 0x80 | 126;
-        frame[2] = (unsigned char)(size >> 8);
-        frame[3] = (unsigned char)size;
-        head = 4;
-    }
-    key = key * 1664525u + 1013904223u;
-    memcpy(frame + head, &key, 4);
-    const unsigned char *k = frame + head;
-    for (size_t i = 0; i < size; i++) frame[head + 4 + i] = (unsigned char)payload[i] ^ k[i & 3];
-    client_send(c, frame, head + 4 + size);
 }
 
 static size_t expand(char *to, size_t room, const char *template, const struct client *c, long number)
@@ -270,7 +105,7 @@ static size_t expand(char *to, size_t room, const char *template, const struct c
 static void send_template(struct client *c, const char *template, long number)
 {
     static char payload[FRAME_SIZE];
-    send_frame(c, 1, payload, expand(payload, sizeof payload, template, c, number));
+    send_frame(&c->connection, 1, payload, expand(payload, sizeof payload, template, c, number));
 }
 
 static void open_more(void)
@@ -288,46 +123,33 @@ static void client_ready(struct client *c)
 
 static void client_connected(struct client *c)
 {
-    static char request[8192];
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error) die("client %d: %s", c->number, strerror(error));
     char *path = strdup(c->role->paths.items[c->number % c->role->paths.count]), *rest = path;
     if (!path) die("out of memory");
     strsep(&rest, "\t");
     c->first = rest && !c->publishes ? strsep(&rest, "\t") : NULL;   /* who publishes need not be in the room */
     c->ready = rest && !c->publishes ? rest : c->role->ready;
-    int n = snprintf(request, sizeof request,
-        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n", path, ask.port);
-    for (int i = 0; i < ask.header_count; i++) n += snprintf(request + n, sizeof request - (size_t)n, "%s\r\n", ask.headers[i]);
-    n += snprintf(request + n, sizeof request - (size_t)n, "\r\n");
     c->state = UPGRADING;
-    watch(c, EPOLL_CTL_MOD);
-    client_send(c, request, (size_t)n);   /* path stays: first and ready are parts of it */
+    connection_upgrade(&c->connection, ask.port, path, ask.headers, ask.header_count);   /* path stays: first and ready are parts of it */
 }
 
 /* Returns how much of *data* the response took, 0 while it is incomplete. */
 static size_t take_response(struct client *c, const char *data, size_t size)
 {
-    const char *end = memmem(data, size, "\r\n\r\n", 4);
-    if (!end) return 0;
-    if (size < 12 || memcmp(data, "HTTP/1.1 101", 12)) die("client %d was refused: %.*s", c->number, (int)(size > 400 ? 400 : size), data);
+    size_t used = take_upgraded(data, size, c->number);
+    if (!used) return 0;
     c->state = ENTERING;
     bool back = c->seq && c->stalls && ask.rejoin;
     if (back) send_template(c, ask.rejoin, 0);
     else if (c->first) { if (*c->first) send_template(c, c->first, c->number); }
     else for (int i = 0; i < c->role->firsts; i++) send_template(c, c->role->first[i], c->number);
     if (!c->ready) client_ready(c);
-    return (size_t)(end - data) + 4;
+    return used;
 }
 
 static void client_lost(struct client *c, const char *why, size_t size)
 {
     if (c->state < READY) die("client %d was closed before it was ready: %.*s", c->number, (int)size, why);
-    close(c->fd);
-    c->fd = -1;
+    connection_close(&c->connection);
     c->state = GONE;
     ready_count--;
     if (c->stalls && stalled_now) { problems.late_rejoins++; return; }    /* it may be dropped, and comes back later */
@@ -343,7 +165,7 @@ static void send_message(struct client *c, int64_t due)
         stalled_now = true;
         stall_rss_kib = peak_rss_kib = usage_now().rss_kib;
         for (int i = 0; i < ask.subscriber.count; i++)
-            if (clients[i].stalls) { clients[i].paused = true; watch(&clients[i], EPOLL_CTL_MOD); }
+            if (clients[i].stalls) { clients[i].connection.paused = true; watch(&clients[i].connection, EPOLL_CTL_MOD); }
     }
     messages[sent].due = due;
     send_template(c, ask.message, sent++);
@@ -369,31 +191,11 @@ static void pace(void)
     for (int64_t now = now_ns(); !stopped;) {
         int64_t due = load_start + (int64_t)((double)sent * 1e9 / ask.rate);
         if (due > now) {
-            struct itimerspec at = {.it_value = {due / SECOND, due % SECOND}};
-            timerfd_settime(timer, TFD_TIMER_ABSTIME, &at, NULL);
+            set_timer(due);
             return;
         }
         if (may_send(now)) send_message(publisher(sent), due);
     }
-}
-
-/* A string that most frames have at the same place: look there first. */
-struct needle { const char *text; size_t size, place; };
-
-static const char *find(struct needle *wanted, const char *data, size_t size)
-{
-    if (wanted->place + wanted->size <= size && !memcmp(data + wanted->place, wanted->text, wanted->size)) return data + wanted->place;
-    const char *found = memmem(data, size, wanted->text, wanted->size);
-    if (found) wanted->place = (size_t)(found - data);
-    return found;
-}
-
-static uint64_t number_at(const char *p, const char *end)
-{
-    uint64_t n = 0;
-    while (p < end && *p == ' ') p++;
-    while (p < end && *p >= '0' && *p <= '9') n = n * 10 + (uint64_t)(*p++ - '0');
-    return n;
 }
 
 static void on_delivery(struct client *c, const char *data, size_t size, int64_t now)
@@ -466,38 +268,22 @@ static void on_text(struct client *c, const char *data, size_t size, int64_t now
 /* Handles every whole frame in *data* and returns how much that was. */
 static size_t take_frames(struct client *c, const char *data, size_t size, int64_t now)
 {
-    size_t used = 0;
-    while (size - used >= 2 && c->fd >= 0 && !c->paused) {
-        const unsigned char *p = (const unsigned char *)data + used;
-        uint64_t length = p[1] & 127;
-        size_t head = 2;
-        if (length == 126) {
-            if (size - used < 4) break;
-            length = (uint64_t)p[2] << 8 | p[3];
-            head = 4;
-        } else if (length == 127) {
-            if (size - used < 10) break;
-            length = 0;
-            for (int i = 2; i < 10; i++) length = length << 8 | p[i];
-            head = 10;
-        }
-        if (length > INBOX_SIZE / 2) die("a frame of %llu bytes", (unsigned long long)length);
-        if (size - used < head + length) break;
-        const char *payload = (const char *)p + head;
-        switch (p[0]) {
-        case 0x81: case 0x82: on_text(c, payload, length, now); break;
-        case 0x89: send_frame(c, 10, payload, length); break;
+    size_t used = 0, taken;
+    struct frame frame;
+    while (c->connection.fd >= 0 && !c->connection.paused && (taken = take_frame(data + used, size - used, &frame))) {
+        switch (frame.first) {
+        case 0x81: case 0x82: on_text(c, frame.payload, frame.size, now); break;
+        case 0x89: send_frame(&c->connection, 10, frame.payload, frame.size); break;
         case 0x8a: break;
         case 0x88: {
             char why[160];
-            int n = snprintf(why, sizeof why, "%u %.*s", length >= 2 ? (unsigned)((unsigned char)payload[0] << 8 | (unsigned char)payload[1]) : 1005,
-                             (int)(length > 2 ? length - 2 : 0), payload + 2);
+            int n = close_reason(&frame, why, sizeof why);
             client_lost(c, why, (size_t)n);
             break;
         }
-        default: die("a frame that begins with 0x%02x, which no server of text sends", p[0]);
+        default: die("a frame that begins with 0x%02x, which no server of text sends", frame.first);
         }
-        used += head + length;
+        used += taken;
     }
     return used;
 }
@@ -509,22 +295,15 @@ static void client_take(struct client *c, size_t size)
     size_t used = 0;
     if (c->state == UPGRADING) used = take_response(c, inbox, size);
     if (c->state != UPGRADING) used += take_frames(c, inbox + used, size - used, now);
-    c->rest_size = c->fd < 0 ? 0 : size - used;
-    if (c->rest_size > c->rest_room) c->rest = grow(c->rest, c->rest_room = c->rest_size + 512);
-    if (c->rest_size) memcpy(c->rest, inbox + used, c->rest_size);
+    connection_keep(&c->connection, used, size);
 }
 
 static void client_read(struct client *c)
 {
-    if (c->rest_size) memcpy(inbox, c->rest, c->rest_size);
-    ssize_t got = recv(c->fd, inbox + c->rest_size, INBOX_SIZE - c->rest_size, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got <= 0) {
-        const char *why = got ? strerror(errno) : "the connection ended without a Close";
-        client_lost(c, why, strlen(why));
-        return;
-    }
-    client_take(c, c->rest_size + (size_t)got);
+    const char *why;
+    ssize_t size = connection_receive(&c->connection, &why);
+    if (size < 0) client_lost(c, why, strlen(why));
+    else if (size) client_take(c, (size_t)size);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ phases */
@@ -537,11 +316,11 @@ static void turn(void)
     int n = epoll_wait(poller, events, MAX_EVENTS, 50);
     for (int i = 0; i < n; i++) {
         struct client *c = events[i].data.ptr;
-        if (c && c->fd >= 0) {
+        if (c && c->connection.fd >= 0) {
             if (c->state == CONNECTING) { client_connected(c); continue; }
-            if (events[i].events & EPOLLOUT && c->out_size) client_flush(c);
+            if (events[i].events & EPOLLOUT && c->connection.out_size) connection_flush(&c->connection);
             if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-                if (!c->paused) client_read(c);
+                if (!c->connection.paused) client_read(c);
                 else if (events[i].events & (EPOLLHUP | EPOLLERR)) client_lost(c, "reset", 5);
             }
         }
@@ -590,12 +369,13 @@ static double read_on(void)
     int64_t start = now_ns(), end = start + (int64_t)(ask.patience * 1e9);
     for (int i = 0; i < ask.subscriber.count; i++) {
         struct client *c = &clients[i];
-        if (!c->paused) continue;
-        c->paused = false;
-        if (c->fd < 0) continue;
-        watch(c, EPOLL_CTL_MOD);
-        memcpy(inbox, c->rest, c->rest_size);
-        client_take(c, c->rest_size);
+        struct connection *theirs = &c->connection;
+        if (!theirs->paused) continue;
+        theirs->paused = false;
+        if (theirs->fd < 0) continue;
+        watch(theirs, EPOLL_CTL_MOD);
+        memcpy(inbox, theirs->rest, theirs->rest_size);
+        client_take(c, theirs->rest_size);
     }
     for (int behind = 1; behind && now_ns() < end;) {
         turn();
@@ -611,24 +391,6 @@ static double read_on(void)
 }
 
 /* ----------------------------------------------------------------------------------------------- options and results */
-
-static struct lines lines_of(const char *path)
-{
-    struct lines all = {0};
-    char *line = NULL;
-    size_t room = 0;
-    FILE *file = fopen(path, "r");
-    if (!file) die("%s: %s", path, strerror(errno));
-    for (ssize_t n; (n = getline(&line, &room, file)) > 0;) {
-        if (line[n - 1] == '\n') line[n - 1] = 0;
-        all.items = grow(all.items, sizeof(char *) * (size_t)(all.count + 1));
-        all.items[all.count++] = strdup(line);
-    }
-    free(line);
-    fclose(file);
-    if (!all.count) die("%s is empty", path);
-    return all;
-}
 
 static struct lines one_line(char *text)
 {
@@ -652,7 +414,7 @@ static void parse(int argc, char **argv)
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (o) {
         case PORT: ask.port = atoi(optarg); break;
         case CPU: ask.cpu = atoi(optarg); break;
-        case PID: if (ask.pid_count < MAX_PIDS) ask.pids[ask.pid_count++] = atoi(optarg); break;
+        case PID: if (server_pid_count < MAX_PIDS) server_pids[server_pid_count++] = atoi(optarg); break;
         case SUBSCRIBERS: ask.subscriber.count = atoi(optarg); break;
         case PUBLISHERS: ask.publisher.count = atoi(optarg); break;
         case PATH: ask.subscriber.paths = one_line(optarg); break;
@@ -692,51 +454,20 @@ static void parse(int argc, char **argv)
 
 static void prepare(void)
 {
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    signal(SIGPIPE, SIG_IGN);
-    if (ask.cpu >= 0) {
-        cpu_set_t cpus;
-        CPU_ZERO(&cpus);
-        CPU_SET((size_t)ask.cpu, &cpus);
-        sched_setaffinity(0, sizeof cpus, &cpus);
-    }
+    prepare_process(ask.cpu);
     snprintf(run_word, sizeof run_word, "%llx", (unsigned long long)now_ns() ^ (unsigned long long)getpid() << 40);
     client_count = ask.subscriber.count + ask.publisher.count;
     clients = calloc((size_t)client_count + 1, sizeof *clients);
     messages = calloc((size_t)ask.messages + 1, sizeof *messages);
-    inbox = grow(NULL, INBOX_SIZE);
     live = ask.subscriber.count - ask.stall;
     for (int i = 0; i < client_count; i++) {
         struct client *c = &clients[i];
-        c->fd = -1;
+        c->connection.fd = -1;
         c->publishes = i >= ask.subscriber.count;
         c->role = c->publishes ? &ask.publisher : &ask.subscriber;
         c->number = c->publishes ? i - ask.subscriber.count : i;
         c->stalls = !c->publishes && ask.stall && (long)i * ask.stall / ask.subscriber.count != (long)(i + 1) * ask.stall / ask.subscriber.count;
     }
-    poller = epoll_create1(0);
-    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-    struct epoll_event tick = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-    epoll_ctl(poller, EPOLL_CTL_ADD, timer, &tick);
-}
-
-static void print_latency(const char *name, const struct histogram *h)
-{
-    printf(", \"%s\": {\"count\": %llu, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}", name, (unsigned long long)h->total,
-           histogram_ms(h, 0.50), histogram_ms(h, 0.99), (double)h->max / 1e6);
-}
-
-static void print_quoted(const char *name, const char *text)
-{
-    printf(", \"%s\": \"", name);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') printf("\\%c", *text);
-        else if ((unsigned char)*text >= 32 && (unsigned char)*text < 127) putchar(*text);
-    }
-    putchar('"');
 }
 
 int main(int argc, char **argv)
