@@ -62,7 +62,7 @@ def test_there_is_an_example_for_each_frame_and_none_besides():
 
 def test_what_v1_adds_is_known_to_v1_alone():
     assert V1_MSGPACK.catalogue() is V1.catalogue()
-    assert set(named(SENDS)) - set(named(CAFE.catalogue().sends)) == {"hello", "heartbeat", "bye"}
+    assert set(named(SENDS)) - set(named(CAFE.catalogue().sends)) == {"hello", "heartbeat", "bye", "positions"}
     assert CAFE.catalogue().receives == RECEIVES
 
 

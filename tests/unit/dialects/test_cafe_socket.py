@@ -16,9 +16,23 @@ from tertulia.dialects.cafe.socket import log_item
 from tertulia.domain import commands as c
 from tertulia.domain import errors as x
 from tertulia.domain import events as e
-from tertulia.domain.models import Membership, Message, Page, Quote, Reaction, Room, Space, SpaceObject, User
+from tertulia.domain.models import (
+    Area,
+    Membership,
+    Message,
+    Occupant,
+    Page,
+    Point,
+    Quote,
+    Reaction,
+    Room,
+    Space,
+    SpaceObject,
+    ToolUse,
+    User,
+)
 from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole, Status
-from tertulia.protocol.dialect import CloseReason, Entered, Limits, Occupant, Request, Resume, Unreadable
+from tertulia.protocol.dialect import CloseReason, Entered, Limits, Request, Resume, Unreadable
 
 LIMITS = Limits(frame=65536, message=4000, page=100, frames_per_second=20, burst=60, heartbeat_interval=25)
 CAFE, V1, V1_MSGPACK = cafe_dialects(LIMITS)
@@ -32,7 +46,12 @@ ROOM = Room(
     id=1,
     kind=RoomKind.CHANNEL,
     name="Café",
-    space=Space(width=800, height=600, spawn_x=100, spawn_y=200),
+    space=Space(
+        width=800,
+        height=600,
+        spawn_points=[Point(100, 200)],
+        areas=[Area(id=1, name="Booth", x=0, y=0, width=50, height=40.5, is_private=True, capacity=2)],
+    ),
     member_count=2,
     last_seq=7,
     unread=1,
@@ -41,7 +60,37 @@ ROOM = Room(
     updated_at=AT,
 )
 MESSAGE = Message(id=9, room_id=1, seq=7, user_id=3, username="alice", content="hi", created_at=AT)
-CHAIR = SpaceObject(id=5, room_id=1, type="chair", x=10, y=20, width=30, height=30, is_solid=True, updated_at=AT)
+CHAIR = SpaceObject(
+    id=5,
+    room_id=1,
+    type="chair",
+    x=10,
+    y=20.5,
+    width=30,
+    height=30,
+    rotation=90,
+    metadata={"movable": True, "notes": [1, None]},
+    version=3,
+    occupied_by=4,
+    created_by=3,
+    updated_at=AT,
+)
+CHAIR_TEXT = (
+    '{"id":5,"room_id":1,"type":"chair","x":10,"y":20.5,"width":30,"height":30,"rotation":90,"is_solid":false,'
+    '"metadata":{"movable":true,"notes":[1,null]},"version":3,"occupied_by":4,"created_by":3,'
+    f'"updated_at":"{NOW}"}}'
+)
+USE = ToolUse(
+    id=2,
+    room_id=1,
+    seq=8,
+    user_id=3,
+    username="alice",
+    target_object_id=5,
+    action="sit",
+    params={},
+    created_at=AT,
+)
 SAID = e.MessageSent(
     room_id=1, seq=7, message_id=9, user_id=3, username="alice", content="Hello everyone!", nonce="n-1", created_at=AT
 )
@@ -108,7 +157,7 @@ ROWS = [
     ),
     (
         '{"event":"send_message","data":{"room_id":1,"message":"\\ud83d\\ude00","reply_to":4,"nonce":"n-1","nearby":true}}',
-        c.SendMessage(room_id=1, content="😀", reply_to=4, nonce="n-1"),
+        c.SendMessage(room_id=1, content="😀", reply_to=4, nonce="n-1", nearby=True),
     ),
     ('{"event":"send_message","data":{"room_id":1,"message":""}}', c.SendMessage(room_id=1, content="")),
     (
@@ -139,6 +188,62 @@ ROWS = [
     (
         '{"event":"set_presence","data":{"status":"busy","text":"lunch"}}',
         c.SetStatus(status=Status.BUSY, text="lunch"),
+    ),
+    ('{"event":"update_position","data":{"room_id":1,"x":150,"y":250}}', c.Move(room_id=1, x=150.0, y=250.0)),
+    (
+        '{"event":"update_position","data":{"room_id":1,"x":-0.5,"y":1e300,"direction":"left"}}',
+        c.Move(room_id=1, x=-0.5, y=1e300, direction="left"),
+    ),
+    (
+        '{"event":"update_position","data":{"room_id":1,"x":1,"y":2,"direction":90}}',
+        c.Move(room_id=1, x=1.0, y=2.0, direction=90.0),
+    ),
+    (
+        '{"event":"update_position","data":{"room_id":1,"x":1,"y":2,"direction":null}}',
+        c.Move(room_id=1, x=1.0, y=2.0),
+    ),
+    (
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":5,"action":"move"}}',
+        c.UseTool(room_id=1, target_object_id=5, action="move"),
+    ),
+    (
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":5,"action":"paint","params":{"color":"#fff","n":[1]}}}',
+        c.UseTool(room_id=1, target_object_id=5, action="paint", params={"color": "#fff", "n": [1]}),
+    ),
+    (
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":5,"action":"sit","params":null}}',
+        c.UseTool(room_id=1, target_object_id=5, action="sit"),
+    ),
+    (
+        '{"event":"place_object","data":{"room_id":1,"type":"chair","x":10,"y":20.5}}',
+        c.PlaceObject(room_id=1, type="chair", x=10.0, y=20.5),
+    ),
+    (
+        (
+            '{"event":"place_object","data":{"room_id":1,"type":"wall","x":0,"y":0,"width":100,"height":8,"rotation":45,'
+            '"is_solid":true,"metadata":{"a":{"b":1}}}}'
+        ),
+        c.PlaceObject(
+            room_id=1, type="wall", x=0, y=0, width=100, height=8, rotation=45, is_solid=True, metadata={"a": {"b": 1}}
+        ),
+    ),
+    (
+        '{"event":"update_object","data":{"object_id":5,"x":1,"y":2.5,"version":3}}',
+        c.UpdateObject(object_id=5, x=1.0, y=2.5, version=3),
+    ),
+    (
+        (
+            '{"event":"update_object","data":{"id":5,"type":"table","width":1,"height":2,"rotation":3,"is_solid":false,'
+            '"metadata":{}}}'
+        ),
+        c.UpdateObject(object_id=5, type="table", width=1, height=2, rotation=3, is_solid=False, metadata={}),
+    ),
+    ('{"event":"update_object","data":{"object_id":5,"id":6}}', c.UpdateObject(object_id=5)),
+    ('{"event":"remove_object","data":{"object_id":5}}', c.RemoveObject(object_id=5)),
+    ('{"event":"remove_object","data":{"id":5,"version":3}}', c.RemoveObject(object_id=5, version=3)),
+    (
+        '{"event":"lock_area","data":{"room_id":1,"area_id":2,"is_locked":true}}',
+        c.LockArea(room_id=1, area_id=2, is_locked=True),
     ),
     ('{"event":"ping","data":{"t":1.50}}', c.Ping(payload=Raw(b'{"t":1.50}'))),
     ('{"event":"ping"}', c.Ping(payload=Raw(b"{}"))),
@@ -245,6 +350,38 @@ def test_an_id_may_take_256_bytes_and_no_more():
         '{"event":"pin_message","data":{"message_id":"9"}}',
         '{"event":"mark_delivered","data":{"room_id":1,"seq":-1}}',
         '{"event":"set_presence","data":{"status":"gone"}}',
+        '{"event":"send_message","data":{"room_id":1,"message":"x","nearby":"yes"}}',
+        '{"event":"update_position","data":{"room_id":1,"x":1}}',
+        '{"event":"update_position","data":{"room_id":1,"x":1,"y":null}}',
+        '{"event":"update_position","data":{"room_id":1,"x":1,"y":"2"}}',
+        '{"event":"update_position","data":{"room_id":1,"x":1,"y":true}}',
+        '{"event":"update_position","data":{"room_id":1,"x":NaN,"y":0}}',
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":-Infinity}}',
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":-1e999}}',
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":' + "9" * 400 + "}}",
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":0,"direction":"seventeen letters"}}',
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":0,"direction":"a\\u0000"}}',
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":0,"direction":"\\ud800"}}',
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":0,"direction":1e999}}',
+        '{"event":"update_position","data":{"room_id":1,"x":0,"y":0,"direction":[0,1]}}',
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":5}}',
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":0,"action":"sit"}}',
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":5,"action":"a\\u0000"}}',
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":5,"action":"sit","params":[]}}',
+        '{"event":"use_tool","data":{"room_id":1,"target_object_id":5,"action":"sit","params":{"a":' + "[" * 60000,
+        '{"event":"place_object","data":{"room_id":1,"x":1,"y":2}}',
+        '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"width":"wide"}}',
+        '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"is_solid":1}}',
+        '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"metadata":[]}}',
+        '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"metadata":{"\\ud800":1}}}',
+        '{"event":"update_object","data":{"x":1}}',
+        '{"event":"update_object","data":{"object_id":null}}',
+        '{"event":"update_object","data":{"object_id":5,"x":null}}',
+        '{"event":"update_object","data":{"object_id":5,"version":0}}',
+        '{"event":"remove_object","data":{}}',
+        '{"event":"remove_object","data":{"object_id":"5"}}',
+        '{"event":"lock_area","data":{"room_id":1,"area_id":1}}',
+        '{"event":"lock_area","data":{"room_id":1,"area_id":1,"is_locked":1}}',
         b'{"event":"ping"}',
     ],
 )
@@ -279,6 +416,8 @@ def packed(event, data=b"\x80", label=b""):
         packed(b"\xa9join_room", b"\x81\xa7room_id\xcf" + b"\xff" * 8),
         packed(b"\xa9join_room", b"\x82\xa7room_id\x01\xa1x\xcb\x7f\xf8" + b"\0" * 6),  # NaN
         packed(b"\xa9join_room", b"\x82\xa7room_id\x01\xa1x\xcb\x7f\xf0" + b"\0" * 6),  # infinity
+        packed(b"\xafupdate_position", b"\x83\xa7room_id\x01\xa1x\x01\xa1y\xcb\x7f\xf8" + b"\0" * 6),  # NaN
+        packed(b"\xa8use_tool", b"\x81\xa6params\x81\x01\x02"),  # a key that is no string
         packed(b"\xa9join_room", b"\x81\xc4\x07room_id\x01"),
         packed(b"\xa9join_room", b"\x81\xa7room_id\xd4\x05\x01"),  # an extension type
         '{"event":"ping"}',
@@ -322,6 +461,13 @@ def test_the_error_names_the_field_but_never_repeats_what_was_sent():
     )
 
 
+def test_an_object_has_to_be_named():
+    error = refusal('{"event":"update_object","data":{"x":1}}')
+    assert read(CAFE.error(error.error, error.name, error.ref))["data"]["message"] == (
+        "Object missing required field `object_id`"
+    )
+
+
 def test_unknown_events_are_told_so():
     error = refusal('{"event":"fly","data":{}}')
     assert payload(CAFE.error(error.error, error.name, error.ref)) == (
@@ -338,6 +484,12 @@ def test_a_sent_message_is_acknowledged():
     assert payload(ack) == (
         f'{{"event":"ack","id":"m1","data":{{"message_id":9,"seq":7,"created_at":"{NOW}","duplicate":true}}}}'
     )
+
+
+def test_what_was_said_in_a_talk_is_acknowledged_with_that_room():
+    found = request('{"event":"send_message","data":{"room_id":1,"message":"hi","nearby":true},"id":"m1"}')
+    (ack,) = CAFE.replies(found, c.SendResult(9, 2, AT, talk_id=12))
+    assert read(ack)["data"] == {"message_id": 9, "seq": 2, "created_at": NOW, "duplicate": False, "talk_id": 12}
 
 
 def test_without_an_id_there_is_no_ack():
@@ -359,6 +511,27 @@ def test_without_an_id_there_is_no_ack():
         ("mark_read", {"room_id": 1, "seq": 7}, 7, {}),
         ("mark_delivered", {"room_id": 1, "seq": 7}, 7, {}),
         ("set_presence", {"status": "away"}, ALICE, {}),
+        ("update_position", {"room_id": 1, "x": 1, "y": 2}, None, {}),
+        (
+            "use_tool",
+            {"room_id": 1, "target_object_id": 5, "action": "sit"},
+            c.ToolResult(USE, CHAIR),
+            {"seq": 8, "use_id": 2},
+        ),
+        (
+            "place_object",
+            {"room_id": 1, "type": "chair", "x": 1, "y": 2},
+            c.ObjectChanged(5, 8, CHAIR),
+            {"object_id": 5, "seq": 8},
+        ),
+        ("update_object", {"object_id": 5}, c.ObjectChanged(5, 8, CHAIR), {"object_id": 5, "seq": 8}),
+        ("remove_object", {"object_id": 5}, c.ObjectChanged(5, 9), {"object_id": 5, "seq": 9}),
+        (
+            "lock_area",
+            {"room_id": 1, "area_id": 1, "is_locked": True},
+            Area(id=1, x=0, y=0, width=50, height=40, is_lockable=True, locked_by=3),
+            {"area_id": 1, "locked_by": 3},
+        ),
     ],
 )
 def test_acks_have_the_data_of_the_table(event, data, result, ack):
@@ -443,7 +616,16 @@ def entered(result):
         pins=[9, 4],
         objects=[CHAIR],
     )
-    return Entered(snapshot=snapshot, users=[Occupant(user_id=3, username="alice", x=100.0, y=200.0)], result=result)
+    return Entered(
+        snapshot=snapshot,
+        users=[
+            Occupant(user_id=3, username="alice", x=100.0, y=199.9999, direction="left"),
+            Occupant(user_id=4, username="bob", status="away"),
+        ],
+        result=result,
+        bubbles=[e.BubbleUpdated(room_id=1, bubble_id="b1", user_ids=[3, 4], talk_id=12)],
+        now=AT,
+    )
 
 
 ROOM_DATA = {
@@ -454,7 +636,32 @@ ROOM_DATA = {
     "owner_id": None,
     "is_private": False,
     "settings": {},
-    "space": {"width": 800, "height": 600, "background": None, "speed": 400, "spawn_x": 100, "spawn_y": 200},
+    "space": {
+        "width": 800,
+        "height": 600,
+        "background": None,
+        "speed": 400,
+        "spawn_points": [{"x": 100, "y": 200}],
+        "builders": "members",
+        "earshot": 150,
+        "areas": [
+            {
+                "id": 1,
+                "name": "Booth",
+                "x": 0,
+                "y": 0,
+                "width": 50,
+                "height": 40.5,
+                "is_quiet": False,
+                "is_private": True,
+                "capacity": 2,
+                "is_lockable": False,
+                "locked_by": None,
+            }
+        ],
+    },
+    "parent_id": None,
+    "area_id": None,
     "member_count": 2,
     "last_seq": 7,
     "unread": 1,
@@ -465,25 +672,15 @@ ROOM_DATA = {
 STATE = {
     "room_id": 1,
     "room": ROOM_DATA,
-    "users": [{"user_id": 3, "username": "alice", "x": 100, "y": 200, "status": "online"}],
-    "objects": [
-        {
-            "id": 5,
-            "room_id": 1,
-            "type": "chair",
-            "x": 10,
-            "y": 20,
-            "width": 30,
-            "height": 30,
-            "rotation": 0,
-            "is_solid": True,
-            "metadata": {},
-            "created_by": None,
-            "updated_at": NOW,
-        }
+    "users": [
+        {"user_id": 3, "username": "alice", "x": 100, "y": 200, "direction": "left", "status": "online"},
+        {"user_id": 4, "username": "bob", "x": None, "y": None, "direction": None, "status": "away"},
     ],
+    "objects": [json.loads(CHAIR_TEXT)],
+    "bubbles": [{"room_id": 1, "bubble_id": "b1", "users": [3, 4], "talk_id": 12}],
     "pins": [9, 4],
     "seq": 7,
+    "now": NOW,
 }
 HISTORY = {"messages": [LISTED], "has_more": True, "next_cursor": 9}
 
@@ -556,7 +753,8 @@ HELLO = {
     "heartbeat_interval": 25,
     "features": [
         *("resume", "nonce", "typing", "read", "delivered", "presence", "reactions", "replies", "mentions", "pins"),
-        *("versions", "groups", "direct", "blocks", "avatars"),
+        *("versions", "groups", "direct", "blocks", "avatars", "space", "positions", "objects", "plans", "seats"),
+        *("tools", "areas", "nearby", "bubbles"),
     ],
     "limits": {"frame": 65536, "message": 4000, "nonce": 64, "page": 100, "frames_per_second": 20, "burst": 60},
     "rooms": HEADS,
@@ -712,7 +910,9 @@ EVENT_ROWS = [
         (
             '{"event":"room_updated","data":{"room_id":1,"seq":5,"user_id":3,"room":{"id":1,"kind":"channel","name":"Café",'
             '"description":"","owner_id":null,"is_private":false,"settings":{},"space":{"width":800,"height":600,'
-            '"background":null,"speed":400.0,"spawn_x":100,"spawn_y":200},"member_count":2,'
+            '"background":null,"speed":400.0,"spawn_points":[{"x":100,"y":200}],"builders":"members","earshot":150.0,'
+            '"areas":[{"id":1,"name":"Booth","x":0,"y":0,"width":50,"height":40.5,"is_quiet":false,"is_private":true,'
+            '"capacity":2,"is_lockable":false,"locked_by":null}]},"parent_id":null,"area_id":null,"member_count":2,'
             f'"created_at":"{NOW}","updated_at":"{NOW}"}},"created_at":"{NOW}"}}}}'
         ),
     ),
@@ -721,7 +921,7 @@ EVENT_ROWS = [
         f'{{"event":"room_deleted","data":{{"room_id":1,"seq":6,"user_id":3,"created_at":"{NOW}"}}}}',
     ),
     (
-        e.UserJoined(room_id=1, user_id=4, username="bob", x=100.0, y=200.5),
+        e.UserJoined(room_id=1, user_id=4, username="bob", x=100.0, y=200.49999),
         '{"event":"user_joined","data":{"room_id":1,"user_id":4,"username":"bob","x":100.0,"y":200.5}}',
     ),
     (
@@ -754,6 +954,78 @@ EVENT_ROWS = [
             '{"event":"presence_updated","data":{"user_id":4,"username":"bob","status":"away","text":"lunch",'
             f'"last_seen_at":"{NOW}"}}}}'
         ),
+    ),
+    (
+        e.ObjectPlaced(room_id=1, seq=8, user_id=3, username="alice", object=CHAIR, created_at=AT),
+        (
+            '{"event":"object_placed","data":{"room_id":1,"seq":8,"user_id":3,"username":"alice",'
+            f'"object":{CHAIR_TEXT},"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.ObjectUpdated(room_id=1, seq=9, user_id=3, username="alice", object=CHAIR, created_at=AT),
+        (
+            '{"event":"object_updated","data":{"room_id":1,"seq":9,"user_id":3,"username":"alice",'
+            f'"object":{CHAIR_TEXT},"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.ObjectRemoved(room_id=1, seq=10, user_id=3, username="alice", object_id=5, created_at=AT),
+        (
+            '{"event":"object_removed","data":{"room_id":1,"seq":10,"user_id":3,"username":"alice","object_id":5,'
+            f'"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.ToolUsed(
+            room_id=1,
+            seq=8,
+            user_id=3,
+            username="alice",
+            use_id=2,
+            target_object_id=5,
+            action="rotate",
+            params={"rotation": 90},
+            object=CHAIR,
+            created_at=AT,
+        ),
+        (
+            '{"event":"tool_used","data":{"room_id":1,"seq":8,"use_id":2,"user_id":3,"username":"alice",'
+            '"target_object_id":5,"action":"rotate","params":{"rotation":90},'
+            f'"object":{CHAIR_TEXT},"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.ToolUsed(
+            room_id=1,
+            seq=9,
+            user_id=3,
+            username="alice",
+            use_id=3,
+            target_object_id=5,
+            action="destroy",
+            created_at=AT,
+        ),
+        (
+            '{"event":"tool_used","data":{"room_id":1,"seq":9,"use_id":3,"user_id":3,"username":"alice",'
+            f'"target_object_id":5,"action":"destroy","params":{{}},"object":null,"created_at":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        e.PositionUpdated(room_id=1, user_id=4, x=150.0, y=250.25, direction="left"),
+        '{"event":"position_updated","data":{"room_id":1,"user_id":4,"x":150.0,"y":250.25,"direction":"left"}}',
+    ),
+    (
+        e.PositionUpdated(room_id=1, user_id=4, x=150.0, y=250.25),
+        '{"event":"position_updated","data":{"room_id":1,"user_id":4,"x":150.0,"y":250.25,"direction":null}}',
+    ),
+    (
+        e.BubbleUpdated(room_id=1, bubble_id="b1", user_ids=[3, 4], talk_id=12),
+        '{"event":"bubble","data":{"room_id":1,"bubble_id":"b1","users":[3,4],"talk_id":12}}',
+    ),
+    (
+        e.BubbleUpdated(room_id=1, bubble_id="b1", user_ids=[]),
+        '{"event":"bubble","data":{"room_id":1,"bubble_id":"b1","users":[],"talk_id":null}}',
     ),
 ]
 
@@ -788,6 +1060,36 @@ def test_the_catalogue_describes_an_event_as_it_is_told(event, golden):
 @pytest.mark.parametrize(("event", "golden"), EVENT_ROWS)
 def test_the_log_says_it_as_the_socket_does(event, golden):
     assert bytes(log_item(event, False)).decode() == golden
+
+
+MOVES = [
+    e.PositionUpdated(room_id=1, user_id=4, x=150.0, y=250.25, direction="left"),
+    e.PositionUpdated(room_id=1, user_id=5, x=0.5, y=0.0, direction=90.0),
+    e.PositionUpdated(room_id=1, user_id=6, x=1.0, y=2.0),
+]
+MOVED = '[[4,150.0,250.25,"left"],[5,0.5,0.0,90.0],[6,1.0,2.0,null]]'
+
+
+@pytest.mark.parametrize(
+    ("moves", "gone", "data"),
+    [
+        (MOVES, [], f'{{"room_id":1,"t":1795252715000,"moves":{MOVED}}}'),
+        (MOVES, [7, 8], f'{{"room_id":1,"t":1795252715000,"moves":{MOVED},"gone":[7,8]}}'),
+        ([], [7], '{"room_id":1,"t":1795252715000,"moves":[],"gone":[7]}'),
+    ],
+)
+def test_v1_tells_many_moves_in_one_frame(moves, gone, data):
+    golden = f'{{"event":"positions","data":{data}}}'
+    assert payload(V1.moves(1, 1795252715000, moves, gone)) == golden
+    assert unpack(V1_MSGPACK.moves(1, 1795252715000, moves, gone)) == json.loads(golden)
+    assert is_described(json.loads(golden))
+
+
+def test_where_nobody_moved_nothing_is_told_and_plain_cafe_tells_each_by_itself():
+    assert V1.moves(1, 1795252715000, [], []) is None
+    assert CAFE.moves(1, 1795252715000, MOVES, [7]) is None
+    assert (CAFE.batches_moves, V1.batches_moves, V1_MSGPACK.batches_moves) == (False, True, True)
+    assert all(one.enters_talks for one in (CAFE, V1, V1_MSGPACK))
 
 
 # ---- errors and closes

@@ -5,11 +5,12 @@ from typing import Any, TypeVar, cast
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from tertulia.dialects.cafe import shapes
+from tertulia.dialects.cafe import shapes, space_events
+from tertulia.dialects.cafe.shapes import hundredths, moment
 from tertulia.domain import commands as c
 from tertulia.domain.clock import rfc3339
+from tertulia.domain.models import Area, Direction, Occupant, Page, User
 from tertulia.domain.models import Message as DomainMessage
-from tertulia.domain.models import Occupant, Page, User
 from tertulia.domain.models import SpaceObject as DomainObject
 from tertulia.protocol.dialect import Entered, Limits, Resume
 from tertulia.protocol.fields import MAX_NONCE
@@ -55,16 +56,41 @@ class Left(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
+    """*talk_id*: the room that it went to, if that is the talk of who stands near, or in the same area; *seq* is then
+    that room's."""
+
     message_id: int
     seq: int
     created_at: str
     duplicate: bool
+    talk_id: int | UnsetType = UNSET
 
 
 class Logged(Struct, frozen=True):
     """*seq*: where the change stands in its room's log."""
 
     seq: int
+
+
+class ObjectLogged(Struct, frozen=True):
+    """*seq*: where the change stands in the room's log; where that ends, if there was nothing to change."""
+
+    object_id: int
+    seq: int
+
+
+class Used(Struct, frozen=True):
+    """*use_id*: in the tool log."""
+
+    seq: int
+    use_id: int
+
+
+class Locked(Struct, frozen=True):
+    """*locked_by*: null of an area that is open."""
+
+    area_id: int
+    locked_by: int | None
 
 
 class Messages(Struct, frozen=True):
@@ -88,23 +114,29 @@ class EventsPage(Struct, frozen=True):
 
 
 class RoomUser(Struct, frozen=True):
+    """*direction*: a word, degrees, or null."""
+
     user_id: int
     username: str
     x: float | None
     y: float | None
+    direction: Direction
     status: str
 
 
 class RoomState(Struct, frozen=True, kw_only=True):
-    """A room as it is at *seq*. *pins*: ids of messages, the one pinned last first. *messages*: the last ones, oldest
-    first, unless the log goes on from where the client was; *next_cursor* asks `fetch_messages` for older ones."""
+    """A room as it is at *seq*, and at *now*, the server's time. *pins*: ids of messages, the one pinned last first.
+    *messages*: the last ones, oldest first, unless the log goes on from where the client was; *next_cursor* asks
+    `fetch_messages` for older ones."""
 
     room_id: int
     room: shapes.Room
     users: Sequence[RoomUser]
     objects: Sequence[shapes.SpaceObject]
+    bubbles: Sequence[space_events.Bubble]
     pins: Sequence[int]
     seq: int
+    now: str | None
     messages: Sequence[shapes.Message] | UnsetType = UNSET
     has_more: bool | UnsetType = UNSET
     next_cursor: int | UnsetType | None = UNSET
@@ -198,6 +230,15 @@ FEATURES = [
     "direct",
     "blocks",
     "avatars",
+    "space",
+    "positions",
+    "objects",
+    "plans",
+    "seats",
+    "tools",
+    "areas",
+    "nearby",
+    "bubbles",
 ]
 """What a client may count on, in one word each."""
 
@@ -235,7 +276,10 @@ def placed(objects: list[DomainObject]) -> list[shapes.SpaceObject]:
 
 
 def present(users: list[Occupant]) -> list[RoomUser]:
-    return [RoomUser(one.user_id, one.username, one.x, one.y, one.status) for one in users]
+    return [
+        RoomUser(one.user_id, one.username, hundredths(one.x), hundredths(one.y), one.direction, one.status)
+        for one in users
+    ]
 
 
 def room_state(entered: Entered, users: Raw, messages: Raw, objects: Raw) -> RoomState:
@@ -248,8 +292,10 @@ def room_state(entered: Entered, users: Raw, messages: Raw, objects: Raw) -> Roo
         room=shapes.room(snapshot.room),
         users=cast(list[RoomUser], users),
         objects=cast(list[shapes.SpaceObject], objects),
+        bubbles=[space_events.bubble(one) for one in entered.bubbles],
         pins=snapshot.pins,
         seq=snapshot.seq,
+        now=moment(entered.now),
         messages=cast(list[shapes.Message], messages) if tells else UNSET,
         has_more=snapshot.messages.has_more if tells else UNSET,
         next_cursor=snapshot.messages.next_cursor if tells else UNSET,
@@ -265,7 +311,8 @@ def messages(page: Page[DomainMessage]) -> Messages:
 
 
 def _sent(command: c.SendMessage, result: c.SendResult) -> Sent:
-    return Sent(result.message_id, result.seq, rfc3339(result.created_at), result.duplicate)
+    talk_id = UNSET if result.talk_id is None else result.talk_id
+    return Sent(result.message_id, result.seq, rfc3339(result.created_at), result.duplicate, talk_id)
 
 
 def _edited(command: c.EditMessage, result: c.Edited) -> Logged:
@@ -278,6 +325,18 @@ def _logged(command: c.Command[Any], result: int) -> Logged:
 
 def _reacted(command: c.Command[Any], result: c.Reacted) -> Logged:
     return Logged(result.seq)
+
+
+def _object_logged(command: c.Command[Any], result: c.ObjectChanged) -> ObjectLogged:
+    return ObjectLogged(result.object_id, result.seq)
+
+
+def _used(command: c.UseTool, result: c.ToolResult) -> Used:
+    return Used(result.use.seq, result.use.id)
+
+
+def _locked(command: c.LockArea, result: Area) -> Locked:
+    return Locked(result.id, result.locked_by)
 
 
 def _left(command: c.ExitRoom, result: None) -> Left:
@@ -306,6 +365,12 @@ ACKS: dict[type[Any], Callable[[Any, Any], Struct]] = dict(
         _answers(c.MarkRead, _done),
         _answers(c.MarkDelivered, _done),
         _answers(c.SetStatus, _done),
+        _answers(c.Move, _done),
+        _answers(c.UseTool, _used),
+        _answers(c.PlaceObject, _object_logged),
+        _answers(c.UpdateObject, _object_logged),
+        _answers(c.RemoveObject, _object_logged),
+        _answers(c.LockArea, _locked),
     ]
 )
 """The data of the ack to each command that has no other answer."""

@@ -9,8 +9,9 @@ from msgspec import UNSET, Struct, defstruct
 from tertulia.dialects.cafe import answers, examples
 from tertulia.dialects.cafe.answers import ACKS, OTHER_ACKS
 from tertulia.dialects.cafe.events import EVENTS
-from tertulia.dialects.cafe.examples import Example
 from tertulia.dialects.cafe.operations import OPERATIONS, PING, Operation
+from tertulia.dialects.cafe.space_events import Positions
+from tertulia.dialects.cafe.space_examples import Example
 from tertulia.protocol.dialect import Catalogue, FrameType
 
 Field = tuple[str, Any] | tuple[str, Any, Any]
@@ -26,7 +27,12 @@ ANSWERS: dict[str, Any] = {
     "pong": Any,
     "error": answers.Error,
 }
-MANNERS: dict[str, Any] = {"hello": answers.Hello, "heartbeat": answers.Heartbeat, "bye": answers.Bye}
+MANNERS: dict[str, Any] = {
+    "hello": answers.Hello,
+    "heartbeat": answers.Heartbeat,
+    "bye": answers.Bye,
+    "positions": Positions,
+}
 """By event: the type of its data."""
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from tertulia.dialects.cafe import shapes
-from tertulia.dialects.cafe.shapes import moment
+from tertulia.dialects.cafe import shapes, space_events
+from tertulia.dialects.cafe.shapes import hundredths, moment
 from tertulia.domain import events as e
 from tertulia.domain.clock import rfc3339
 from tertulia.domain.roles import LeaveReason, RoomRole, Status
@@ -277,7 +277,7 @@ def room_deleted(event: e.RoomDeleted, own: bool) -> RoomDeleted:
 
 
 def user_joined(event: e.UserJoined, own: bool) -> UserJoined:
-    return UserJoined(event.room_id, event.user_id, event.username, event.x, event.y)
+    return UserJoined(event.room_id, event.user_id, event.username, hundredths(event.x), hundredths(event.y))
 
 
 def user_left(event: e.UserLeft, own: bool) -> UserLeft:
@@ -333,6 +333,10 @@ EVENTS: dict[type[Any], Row] = dict(
         _says(e.MemberRemoved, "member_removed", member_removed),
         _says(e.MemberUpdated, "member_updated", member_updated),
         _says(e.RoomUpdated, "room_updated", room_updated),
+        _says(e.ObjectPlaced, "object_placed", space_events.object_changed),
+        _says(e.ObjectUpdated, "object_updated", space_events.object_changed),
+        _says(e.ObjectRemoved, "object_removed", space_events.object_removed),
+        _says(e.ToolUsed, "tool_used", space_events.tool_used),
         _says(e.RoomDeleted, "room_deleted", room_deleted),
         _says(e.UserJoined, "user_joined", user_joined),
         _says(e.UserLeft, "user_left", user_left),
@@ -340,6 +344,8 @@ EVENTS: dict[type[Any], Row] = dict(
         _says(e.ReadUpdated, "read_updated", marked),
         _says(e.DeliveredUpdated, "delivered_updated", marked),
         _says(e.PresenceUpdated, "presence_updated", presence_updated),
+        _says(e.PositionUpdated, "position_updated", space_events.position_updated),
+        _says(e.BubbleUpdated, "bubble", space_events.bubble),
     ]
 )
 """Events without a row are not told in this dialect. *own*: for the event's author."""

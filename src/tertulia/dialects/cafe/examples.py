@@ -1,16 +1,10 @@
 """cafe's examples: of every frame what it is for, in a sentence, and what its data looks like."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from tertulia.dialects.cafe import space_examples as space
+from tertulia.dialects.cafe.space_examples import WHEN, Example
 
-class Example(NamedTuple):
-    """*data*: of the frame, as JSON has it."""
-
-    summary: str
-    data: Any
-
-
-WHEN = "2026-11-21T09:18:35.000000Z"
 _ALICE = {
     "id": 3,
     "username": "alice",
@@ -32,7 +26,9 @@ _ROOM = {
     "owner_id": None,
     "is_private": False,
     "settings": {},
-    "space": {"width": 800, "height": 600, "background": None, "speed": 400, "spawn_x": 100, "spawn_y": 200},
+    "space": space.SPACE,
+    "parent_id": None,
+    "area_id": None,
     "member_count": 2,
     "created_at": WHEN,
     "updated_at": WHEN,
@@ -64,20 +60,6 @@ _LISTED = {
     "created_at": WHEN,
     "updated_at": None,
 }
-_OBJECT = {
-    "id": 5,
-    "room_id": 1,
-    "type": "chair",
-    "x": 260,
-    "y": 240,
-    "width": 30,
-    "height": 30,
-    "rotation": 0,
-    "is_solid": False,
-    "metadata": {},
-    "created_by": None,
-    "updated_at": WHEN,
-}
 _PAGE = {"messages": [_LISTED], "has_more": False, "next_cursor": None}
 
 REQUESTS: dict[str, Example] = {
@@ -91,7 +73,7 @@ REQUESTS: dict[str, Example] = {
     ),
     "leave_room": Example("Be in it no longer", {"room_id": 1}),
     "send_message": Example(
-        "Say something. A `nonce` makes it safe to send again: it is stored once",
+        "Say something. A `nonce` makes it safe to send again: it is stored once. `nearby`: to those alone who stand near",
         {"room_id": 1, "message": "Hello everyone!", "nonce": "a5e1c0"},
     ),
     "edit_message": Example("Change what you said", {"message_id": 9, "message": "Hello!"}),
@@ -109,6 +91,7 @@ REQUESTS: dict[str, Example] = {
     "set_presence": Example(
         "online, away, busy or offline; or invisible, which others see as offline", {"status": "away", "text": "lunch"}
     ),
+    **space.REQUESTS,
     "ping": Example("Answered by `pong` with the same data", {"t": 1}),
 }
 """By event, from clients."""
@@ -129,6 +112,7 @@ ACKS: dict[str, Any] = {
     "mark_read": {},
     "mark_delivered": {},
     "set_presence": {},
+    **space.ACKS,
 }
 """Data of the answer to each of these that bore an id."""
 
@@ -186,6 +170,7 @@ EVENTS: dict[str, Example] = {
         "Somebody came, went, or shows something else of themselves",
         {"user_id": 4, "username": "bob", "status": "away", "text": "lunch", "last_seen_at": WHEN},
     ),
+    **space.EVENTS,
 }
 """By event, from the server: what happens."""
 
@@ -195,10 +180,14 @@ ANSWERS: dict[str, Example] = {
         {
             "room_id": 1,
             "room": _ROOM | {"last_seq": 7, "unread": 1, "mention_count": 0},
-            "users": [{"user_id": 3, "username": "alice", "x": 100, "y": 200, "status": "online"}],
-            "objects": [_OBJECT],
+            "users": [
+                {"user_id": 3, "username": "alice", "x": 100, "y": 200, "direction": "right", "status": "online"}
+            ],
+            "objects": [space.CHAIR],
+            "bubbles": [space.BUBBLE],
             "pins": [8],
             "seq": 7,
+            "now": WHEN,
         }
         | _PAGE,
     ),
@@ -241,5 +230,6 @@ MANNERS: dict[str, Example] = {
         "The server is about to close; come back after so many seconds",
         {"code": 1012, "reason": "Server is restarting", "reconnect": True, "retry_after": 2.5},
     ),
+    **space.MANNERS,
 }
 """By event, from the server: what it says of itself, to clients of `tertulia.v1`."""

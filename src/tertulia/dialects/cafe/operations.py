@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError
 
 from tertulia.domain import commands as c
-from tertulia.domain.ids import MessageId, RoomId, Seq
+from tertulia.domain.ids import MessageId, ObjectId, RoomId, Seq
 from tertulia.domain.roles import Status
-from tertulia.protocol.fields import PAGE, Coordinate, Id, Nonce, PageLimit, SeqField, Text
+from tertulia.protocol.fields import PAGE, Coordinate, DirectionField, Id, Nonce, PageLimit, SeqField, Text
 
 
 class Operation(Struct, frozen=True):
@@ -46,13 +46,14 @@ class LeaveRoom(Operation, frozen=True):
 
 
 class SendMessage(Operation, frozen=True):
-    """*kind*: a word of the client's own, `text` if it has none."""
+    """*kind*: a word of the client's own, `text` if it has none. *nearby*: to those alone who stand near."""
 
     room_id: Id
     message: Text
     reply_to: Id | None = None
     nonce: Nonce | None = None
     kind: Text = "text"
+    nearby: bool = False
 
     def to_command(self) -> c.SendMessage:
         return c.SendMessage(
@@ -61,6 +62,7 @@ class SendMessage(Operation, frozen=True):
             reply_to=None if self.reply_to is None else MessageId(self.reply_to),
             nonce=self.nonce,
             kind=self.kind,
+            nearby=self.nearby,
         )
 
 
@@ -152,6 +154,121 @@ class SetPresence(Operation, frozen=True):
         return c.SetStatus(status=self.status, text=self.text)
 
 
+# ---- in a space
+
+
+class UpdatePosition(Operation, frozen=True):
+    """*direction*: a word of at most 16 characters, or degrees. What most frames are: no field more."""
+
+    room_id: Id
+    x: Coordinate
+    y: Coordinate
+    direction: DirectionField = None
+
+    def to_command(self) -> c.Move:
+        return c.Move(room_id=RoomId(self.room_id), x=self.x, y=self.y, direction=self.direction)
+
+
+class UseTool(Operation, frozen=True):
+    """*action*: one that the server understands, or any word. *params*: what belongs to it."""
+
+    room_id: Id
+    target_object_id: Id
+    action: Text
+    params: dict[str, Any] | None = None
+
+    def to_command(self) -> c.UseTool:
+        return c.UseTool(
+            room_id=RoomId(self.room_id),
+            target_object_id=ObjectId(self.target_object_id),
+            action=self.action,
+            params=self.params or {},
+        )
+
+
+class PlaceObject(Operation, frozen=True):
+    """*type*: chair, table, wall, door, sign, tool, or any word. What is left out is as such things mostly are."""
+
+    room_id: Id
+    type: Text
+    x: Coordinate
+    y: Coordinate
+    width: Coordinate | None = None
+    height: Coordinate | None = None
+    rotation: Coordinate = 0.0
+    is_solid: bool | None = None
+    metadata: dict[str, Any] | None = None
+
+    def to_command(self) -> c.PlaceObject:
+        return c.PlaceObject(
+            room_id=RoomId(self.room_id),
+            type=self.type,
+            x=self.x,
+            y=self.y,
+            width=self.width,
+            height=self.height,
+            rotation=self.rotation,
+            is_solid=self.is_solid,
+            metadata=self.metadata or {},
+        )
+
+
+class OfAnObject(Operation, frozen=True):
+    """The object is named by *object_id*, or by *id*, as the object itself has it. *version*: the one that is known; if
+    it is another by now, nothing is done."""
+
+    object_id: Id | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
+    version: Id | None = None
+
+    def named(self) -> ObjectId:
+        named = self.id if self.object_id is UNSET else self.object_id
+        if named is UNSET:
+            raise ValidationError("Object missing required field `object_id`")
+        return ObjectId(named)
+
+
+class UpdateObject(OfAnObject, frozen=True):
+    """What is left out stays as it is."""
+
+    type: Text | UnsetType = UNSET
+    x: Coordinate | UnsetType = UNSET
+    y: Coordinate | UnsetType = UNSET
+    width: Coordinate | UnsetType = UNSET
+    height: Coordinate | UnsetType = UNSET
+    rotation: Coordinate | UnsetType = UNSET
+    is_solid: bool | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+    def to_command(self) -> c.UpdateObject:
+        return c.UpdateObject(
+            object_id=self.named(),
+            version=self.version,
+            type=self.type,
+            x=self.x,
+            y=self.y,
+            width=self.width,
+            height=self.height,
+            rotation=self.rotation,
+            is_solid=self.is_solid,
+            metadata=self.metadata,
+        )
+
+
+class RemoveObject(OfAnObject, frozen=True):
+    def to_command(self) -> c.RemoveObject:
+        return c.RemoveObject(object_id=self.named(), version=self.version)
+
+
+class LockArea(Operation, frozen=True):
+    room_id: Id
+    area_id: Id
+    is_locked: bool
+
+    def to_command(self) -> c.LockArea:
+        return c.LockArea(room_id=RoomId(self.room_id), area_id=self.area_id, is_locked=self.is_locked)
+
+
 def ping(payload: Raw) -> c.Ping:
     """*payload* goes back as it came, byte for byte."""
     return c.Ping(payload=payload)
@@ -174,5 +291,11 @@ OPERATIONS: dict[str, type[Operation]] = {
     "mark_read": MarkRead,
     "mark_delivered": MarkDelivered,
     "set_presence": SetPresence,
+    "update_position": UpdatePosition,
+    "use_tool": UseTool,
+    "place_object": PlaceObject,
+    "update_object": UpdateObject,
+    "remove_object": RemoveObject,
+    "lock_area": LockArea,
 }
 """All that a client may ask for, besides `ping`, whose data is anything."""

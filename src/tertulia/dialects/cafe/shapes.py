@@ -42,7 +42,8 @@ class Space(Struct, frozen=True, kw_only=True):
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """*last_seq*, *unread* and *mention_count* are left out of `room_updated`, where they would say nothing."""
+    """*last_seq*, *unread* and *mention_count* are left out of `room_updated`, where they would say nothing.
+    *parent_id*: of a talk, the room in whose space it is held; *area_id*: the area that it is held in, if one has it."""
 
     id: int
     kind: RoomKind
@@ -110,6 +111,9 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 class SpaceObject(Struct, frozen=True, kw_only=True):
+    """(x, y) is its upper left corner; *rotation*: degrees, clockwise, about its middle. *version* goes up by one with
+    each change. *occupied_by*: who sits on it."""
+
     id: int
     room_id: int
     type: str
@@ -128,6 +132,11 @@ class SpaceObject(Struct, frozen=True, kw_only=True):
 
 def moment(when: datetime | None) -> str | None:
     return None if when is None else rfc3339(when)
+
+
+def hundredths(coordinate: float | None) -> float | None:
+    """A coordinate as clients are told it, who do not walk by smaller steps."""
+    return None if coordinate is None else round(coordinate, 2)
 
 
 def own_user(user: models.User) -> User:

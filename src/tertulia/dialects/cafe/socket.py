@@ -1,6 +1,6 @@
 """cafe's socket: frames `{"event", "data", "id"?}` in JSON or MessagePack, with and without the manners of v1."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,11 @@ from tertulia.dialects.cafe import answers, catalogue
 from tertulia.dialects.cafe.answers import ACKS, Frame
 from tertulia.dialects.cafe.events import EVENTS
 from tertulia.dialects.cafe.operations import OPERATIONS, PING, ping
+from tertulia.dialects.cafe.space_events import positions
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Malformed, TertuliaError, TooFast, Unavailable, UnknownCommand
-from tertulia.domain.events import Event
-from tertulia.domain.ids import RoomId, Seq
+from tertulia.domain.events import Event, PositionUpdated
+from tertulia.domain.ids import RoomId, Seq, UserId
 from tertulia.domain.models import Message, Page
 from tertulia.protocol.codec import JSON, MSGPACK, UNREADABLE, Codec, Once, explain
 from tertulia.protocol.dialect import Catalogue, CloseReason, Dialect, Entered, Limits, Request, Resume, Unreadable
@@ -61,13 +62,15 @@ class Salvage(Struct, frozen=True):
 
 
 class CafeDialect(Dialect):
-    """One encoding of cafe. *speaks_v1*: greets, beats, says good-bye, and lists the rooms of who authenticates."""
+    """One encoding of cafe. *speaks_v1*: greets, beats, says good-bye, tells many moves at once, and lists the rooms of
+    who authenticates."""
 
     closes = CLOSES
+    enters_talks = True
 
     def __init__(self, name: str, codec: Codec, limits: Limits, *, subprotocol: str | None) -> None:
         self.name, self.subprotocol, self.is_binary = name, subprotocol, codec.is_binary
-        self.greets = self.heartbeats = self._speaks_v1 = subprotocol is not None
+        self.greets = self.heartbeats = self.batches_moves = self._speaks_v1 = subprotocol is not None
         self._codec, self._frame = codec, codec.frame
         self._interval, self._limits = limits.heartbeat_interval, answers.hello_limits(limits)
         self._users = Once(codec, answers.present)
@@ -129,6 +132,11 @@ class CafeDialect(Dialect):
     def encode(self, event: Event, own: bool) -> bytes | None:
         row = EVENTS.get(type(event))
         return None if row is None else self._frame(Frame(row.name, UNSET, row.data(event, own)))
+
+    def moves(self, room_id: RoomId, at: int, moves: Sequence[PositionUpdated], gone: Sequence[UserId]) -> bytes | None:
+        if not self.batches_moves or not (moves or gone):
+            return None
+        return self._frame(Frame("positions", UNSET, positions(room_id, at, moves, gone)))
 
     def replies(self, request: Request, result: Any) -> list[bytes]:
         kind = type(request.command)
