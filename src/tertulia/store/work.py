@@ -3,7 +3,7 @@
 Both are synchronous, and so a handler is written once: SQLite runs it on a thread of its own, PostgreSQL by `run_sync`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -142,26 +142,37 @@ class Work(Reader):
 
     def append(self, event: DurableT, room_id: RoomId, *, message_id: MessageId | None = None) -> DurableT:
         """*event* at the next place of the room's log; it is published after the commit."""
-        self.lock(room_id)
-        head = update(rooms).where(rooms.c.id == room_id).values(last_seq=rooms.c.last_seq + 1)
-        seq = self.sql.execute(head.returning(rooms.c.last_seq)).scalar_one_or_none()
-        if seq is None:
-            raise NoSuchRoom
-        placed = event.placed(room_id, Seq(seq), message_id)
-        news = cast("DurableEvent", placed)
-        self.sql.execute(
-            room_log.insert().values(
-                room_id=room_id,
-                seq=seq,
-                type=event.__struct_config__.tag,
-                user_id=getattr(news, "by", None) or news.user_id,
-                message_id=placed.message_id or None,
-                payload=encode_payload(news),
-                created_at=self.now,
-            )
-        )
-        self.committed.events.append(news)
+        [placed] = self._append([event], room_id, message_id)
         return placed
+
+    def append_all(self, events: Sequence[DurableT], room_id: RoomId) -> list[DurableT]:
+        """The same for many at once, in this order."""
+        return self._append(events, room_id, None) if events else []
+
+    def _append(self, events: Sequence[DurableT], room_id: RoomId, message_id: MessageId | None) -> list[DurableT]:
+        self.lock(room_id)
+        head = update(rooms).where(rooms.c.id == room_id).values(last_seq=rooms.c.last_seq + len(events))
+        last = self.sql.execute(head.returning(rooms.c.last_seq)).scalar_one_or_none()
+        if last is None:
+            raise NoSuchRoom
+        first = last - len(events) + 1
+        placed = [event.placed(room_id, Seq(seq), message_id) for seq, event in enumerate(events, start=first)]
+        self.sql.execute(room_log.insert(), [self._row(event) for event in placed])
+        self.committed.events += cast("list[DurableEvent]", placed)
+        return placed
+
+    def _row(self, event: Durable) -> dict[str, Any]:
+        """As the log keeps it."""
+        news = cast("DurableEvent", event)
+        return {
+            "room_id": event.room_id,
+            "seq": event.seq,
+            "type": event.__struct_config__.tag,
+            "user_id": getattr(news, "by", None) or news.user_id,
+            "message_id": event.message_id or None,
+            "payload": encode_payload(news),
+            "created_at": self.now,
+        }
 
     def announce(self, event: EphemeralEvent) -> None:
         """To the room's live connections, after the commit."""
