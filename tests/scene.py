@@ -122,7 +122,7 @@ class Scene:
             c.FreeSeat: tools.free_seat,
             c.ListLeases: walks.list_leases,
             c.KeepPlaces: walks.keep_places,
-            c.FindKept: walks.find_kept,
+            c.OpenFloor: walks.open_floor,
         }
 
     async def do(self, actor: Actor | None, command: Any) -> Any:
