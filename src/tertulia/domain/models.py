@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tertulia.domain.ids import MessageId, ObjectId, RoomId, Seq, SessionId, ToolUseId, UserId
 from tertulia.domain.roles import Builders, RoomKind, RoomRole, Status, UserRole
@@ -133,13 +133,16 @@ class Area(Struct, frozen=True, kw_only=True):
 class Space(Struct, frozen=True, kw_only=True):
     """The 2-D place of a room, in units; (0, 0) is its upper left corner. *speed*: units a second, 0 for no limit.
     *spawn_points*: where one comes in, at least one, none of them inside anything solid. *builders*: who may change
-    what stands there. *earshot*: how far apart those may be who talk to each other nearby."""
+    what stands there. *earshot*: how far apart those may be who talk to each other nearby.
+
+    Logs of the first version tell of spaces without a list of spawn points; one is read as having its corner.
+    """
 
     width: float
     height: float
     background: str | None = None
     speed: float = 400.0
-    spawn_points: list[Point]
+    spawn_points: list[Point] = field(default_factory=lambda: [Point(0.0, 0.0)])
     builders: Builders = Builders.MEMBERS
     earshot: float = 150.0
     areas: list[Area] = []
@@ -281,6 +284,11 @@ class SpaceObject(Struct, frozen=True, kw_only=True):
     occupied_by: UserId | None = None
     created_by: UserId | None = None
     updated_at: datetime
+
+    @property
+    def is_seat(self) -> bool:
+        """One sits on chairs, and on whatever says that it is a seat."""
+        return self.type == "chair" or self.metadata.get("seat") is True
 
 
 class ToolUse(Struct, frozen=True, kw_only=True):
