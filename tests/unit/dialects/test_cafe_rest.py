@@ -15,21 +15,27 @@ from tertulia.domain import events as e
 from tertulia.domain.errors import Malformed, NoSuchMessage, Unavailable
 from tertulia.domain.models import (
     Actor,
+    Area,
+    FloorPlan,
     Invite,
     Membership,
     Message,
+    Occupant,
     Page,
+    Point,
     Quote,
     Reaction,
     Reactor,
     Room,
     Session,
     Space,
+    SpaceObject,
     Tokens,
+    ToolUse,
     User,
     Version,
 )
-from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
+from tertulia.domain.roles import Builders, RoomKind, RoomRole, Status, UserRole
 from tertulia.protocol.door import describe_problems
 
 AT = datetime(2026, 11, 21, 9, 18, 35, tzinfo=UTC)
@@ -38,7 +44,9 @@ ACTOR = Actor(3, "alice", UserRole.USER, "s1")
 ADMIN = Actor(1, "root", UserRole.ADMIN, "s0")
 ALICE = User(id=3, username="alice", email="alice@example.org", display_name="Alice", created_at=AT)
 BOB = User(id=4, username="bob", email="bob@example.org", display_name="Bob", last_seen_at=AT, created_at=AT)
-ROOM = Room(id=1, kind=RoomKind.CHANNEL, name="Café", space=Space(width=800, height=600), created_at=AT, updated_at=AT)
+BOOTH = Area(id=2, name="Booth", x=0, y=0, width=50, height=40, is_private=True, capacity=2, is_lockable=True)
+SPACE = Space(width=800, height=600, spawn_points=[Point(100, 200)], areas=[BOOTH])
+ROOM = Room(id=1, kind=RoomKind.CHANNEL, name="Café", space=SPACE, created_at=AT, updated_at=AT)
 MEMBER = Membership(room_id=1, user_id=4, username="bob", display_name="Bob", joined_at=AT)
 GROUP = Room(id=2, kind=RoomKind.GROUP, name="", is_private=True, created_at=AT, updated_at=AT)
 MESSAGE = Message(id=9, room_id=1, seq=7, user_id=3, username="alice", content="hi", created_at=AT)
@@ -62,6 +70,22 @@ REPLY = Message(
 )
 TOKENS = Tokens(access_token="a", refresh_token="r", expires_in=1800, user=ALICE)
 INVITE = Invite(code="abc", room_id=1, created_by=3, expires_at=AT, max_uses=None, uses=0)
+TALK = Room(id=3, kind=RoomKind.GROUP, name="", is_private=True, parent_id=1, area_id=2, created_at=AT, updated_at=AT)
+CHAIR = SpaceObject(
+    id=5, room_id=1, type="chair", x=10, y=20.5, metadata={"movable": True}, version=3, occupied_by=4, updated_at=AT
+)
+USE = ToolUse(
+    id=2,
+    room_id=1,
+    seq=8,
+    user_id=3,
+    username="alice",
+    target_object_id=5,
+    action="paint",
+    params={"color": "red"},
+    created_at=AT,
+)
+HERE = Occupant(user_id=3, username="alice", x=100.0049, y=199.996, direction="left", last_seen=AT)
 
 ALICE_DATA = {
     "id": 3,
@@ -85,6 +109,29 @@ TOKENS_DATA = {
     "refresh_token": "r",
     "user": ALICE_DATA,
 }
+BOOTH_DATA = {
+    "id": 2,
+    "name": "Booth",
+    "x": 0,
+    "y": 0,
+    "width": 50,
+    "height": 40,
+    "is_quiet": False,
+    "is_private": True,
+    "capacity": 2,
+    "is_lockable": True,
+    "locked_by": None,
+}
+SPACE_DATA = {
+    "width": 800,
+    "height": 600,
+    "background": None,
+    "speed": 400,
+    "spawn_points": [{"x": 100, "y": 200}],
+    "builders": "members",
+    "earshot": 150,
+    "areas": [BOOTH_DATA],
+}
 ROOM_DATA = {
     "id": 1,
     "kind": "channel",
@@ -93,7 +140,9 @@ ROOM_DATA = {
     "owner_id": None,
     "is_private": False,
     "settings": {},
-    "space": {"width": 800, "height": 600, "background": None, "speed": 400, "spawn_x": 0, "spawn_y": 0},
+    "space": SPACE_DATA,
+    "parent_id": None,
+    "area_id": None,
     "member_count": 0,
     "last_seq": 0,
     "unread": 0,
@@ -149,6 +198,44 @@ REPLY_DATA = MESSAGE_DATA | {
 GROUP_DATA = ROOM_DATA | {"id": 2, "kind": "group", "name": "", "is_private": True, "space": None}
 CHAT_DATA = {"id": 9, "room_id": 1, "user_id": 3, "username": "alice", "message": "hi", "created_at": NOW}
 INVITE_DATA = {"code": "abc", "room_id": 1, "created_by": 3, "expires_at": NOW, "max_uses": None, "uses": 0}
+TALK_DATA = GROUP_DATA | {"id": 3, "parent_id": 1, "area_id": 2}
+CHAIR_DATA = {
+    "id": 5,
+    "room_id": 1,
+    "type": "chair",
+    "x": 10,
+    "y": 20.5,
+    "width": 0,
+    "height": 0,
+    "rotation": 0,
+    "is_solid": False,
+    "metadata": {"movable": True},
+    "version": 3,
+    "occupied_by": 4,
+    "created_by": None,
+    "updated_at": NOW,
+}
+USE_DATA = {
+    "id": 2,
+    "room_id": 1,
+    "seq": 8,
+    "user_id": 3,
+    "username": "alice",
+    "target_object_id": 5,
+    "action": "paint",
+    "params": {"color": "red"},
+    "created_at": NOW,
+}
+HERE_DATA = {
+    "user_id": 3,
+    "username": "alice",
+    "x": 100,
+    "y": 200,
+    "direction": "left",
+    "status": "online",
+    "last_seen": NOW,
+}
+PLAN_DATA = {"space": SPACE_DATA, "objects": [CHAIR_DATA]}
 SENT = c.SendResult(9, 7, AT)
 
 
@@ -187,6 +274,57 @@ def client(answer=None, actor=ACTOR, base_url="http://testserver"):
     """A client of an application (which takes long to build, and stands once for all) with a fresh door."""
     DOOR.__init__(answer, actor)
     return TestClient(APP, base_url=base_url)
+
+
+WHOLE_SPACE = {
+    "width": 300,
+    "height": 200.5,
+    "background": "grass",
+    "speed": 0,
+    "spawn_points": [{"x": 1, "y": 2}, {"x": 3.5, "y": 4}],
+    "builders": "moderators",
+    "earshot": 80,
+    "areas": [
+        {"x": 0, "y": 0, "width": 50, "height": 40},
+        {
+            "id": 2,
+            "name": "Booth",
+            "x": 60,
+            "y": 0,
+            "width": 50,
+            "height": 40,
+            "is_quiet": True,
+            "is_private": True,
+            "capacity": 4,
+            "is_lockable": True,
+            "locked_by": 3,
+        },
+    ],
+}
+WHOLE_CHANGE = c.SpaceChange(
+    width=300,
+    height=200.5,
+    background="grass",
+    speed=0,
+    spawn_points=[Point(1, 2), Point(3.5, 4)],
+    builders=Builders.MODERATORS,
+    earshot=80,
+    areas=[
+        c.NewArea(x=0, y=0, width=50, height=40),
+        c.NewArea(
+            id=2,
+            name="Booth",
+            x=60,
+            y=0,
+            width=50,
+            height=40,
+            is_quiet=True,
+            is_private=True,
+            capacity=4,
+            is_lockable=True,
+        ),
+    ],
+)
 
 
 ROWS = [
@@ -265,9 +403,27 @@ ROWS = [
     (("POST", "/rooms", {"name": "Café"}), c.CreateRoom(name="Café"), ROOM, (201, ROOM_DATA)),
     (
         ("POST", "/rooms", {"name": "x", "is_private": True, "space": {"width": 800, "height": 600.5}}),
-        c.CreateRoom(name="x", is_private=True, space=c.NewSpace(width=800, height=600.5)),
+        c.CreateRoom(name="x", is_private=True, space=c.SpaceChange(width=800, height=600.5)),
         ROOM,
         (201, ROOM_DATA),
+    ),
+    (
+        ("POST", "/rooms", {"name": "x", "space": WHOLE_SPACE}),
+        c.CreateRoom(name="x", space=WHOLE_CHANGE),
+        ROOM,
+        (201, ROOM_DATA),
+    ),
+    (
+        ("PATCH", "/rooms/1", {"space": WHOLE_SPACE}),
+        c.UpdateRoom(room_id=1, space=WHOLE_CHANGE),
+        ROOM,
+        (200, ROOM_DATA),
+    ),
+    (
+        ("PATCH", "/rooms/1", {"space": {"speed": 0}}),
+        c.UpdateRoom(room_id=1, space=c.SpaceChange(speed=0)),
+        ROOM,
+        (200, ROOM_DATA),
     ),
     (
         ("POST", "/rooms", {"kind": "group", "member_ids": [4, 5], "is_private": False}),
@@ -416,6 +572,177 @@ ROWS = [
         Page([MESSAGE], 9),
         (200, page(CHAT_DATA, cursor=9)),
     ),
+    # objects
+    (
+        ("GET", "/objects?room_id=1&cursor=4&limit=1", None),
+        c.ListObjects(room_id=1, cursor=4, limit=1),
+        Page([CHAIR], 5),
+        (200, page(CHAIR_DATA, cursor=5)),
+    ),
+    (
+        ("POST", "/objects", {"room_id": 1, "type": "chair", "x": 10, "y": 20.5}),
+        c.PlaceObject(room_id=1, type="chair", x=10, y=20.5),
+        c.ObjectChanged(5, 8, CHAIR),
+        (201, CHAIR_DATA),
+    ),
+    (
+        (
+            "POST",
+            "/objects",
+            {
+                "room_id": 1,
+                "type": "wall",
+                "x": 0,
+                "y": 0,
+                "width": 80,
+                "height": None,
+                "rotation": 45,
+                "is_solid": True,
+                "metadata": {"a": [1, {"b": None}]},
+                "version": 7,
+            },
+        ),
+        c.PlaceObject(
+            room_id=1, type="wall", x=0, y=0, width=80, rotation=45, is_solid=True, metadata={"a": [1, {"b": None}]}
+        ),
+        c.ObjectChanged(5, 8, CHAIR),
+        (201, CHAIR_DATA),
+    ),
+    (("GET", "/objects/5", None), c.GetObject(object_id=5), CHAIR, (200, CHAIR_DATA)),
+    *(
+        (
+            (method, "/objects/5", body),
+            c.UpdateObject(object_id=5, **body),
+            c.ObjectChanged(5, 9, CHAIR),
+            (200, CHAIR_DATA),
+        )
+        for method in ("PATCH", "PUT")
+        for body in (
+            {},
+            {"x": 1, "y": 2.5, "version": 3},
+            {"type": "x", "width": 1, "height": 2, "rotation": 3, "is_solid": False, "metadata": {}},
+        )
+    ),
+    (("DELETE", "/objects/5", None), c.RemoveObject(object_id=5), c.ObjectChanged(5, 9), (204, None)),
+    (
+        ("DELETE", "/objects/5?version=3", None),
+        c.RemoveObject(object_id=5, version=3),
+        c.ObjectChanged(5, 9),
+        (204, None),
+    ),
+    (
+        ("GET", "/rooms/1/plan", None),
+        c.GetFloorPlan(room_id=1),
+        FloorPlan(space=SPACE, objects=[CHAIR]),
+        (200, PLAN_DATA),
+    ),
+    (
+        ("PUT", "/rooms/1/plan", PLAN_DATA),
+        c.ReplaceFloorPlan(
+            room_id=1,
+            space=c.SpaceChange(
+                width=800,
+                height=600,
+                background=None,
+                speed=400,
+                spawn_points=[Point(100, 200)],
+                builders=Builders.MEMBERS,
+                earshot=150,
+                areas=[
+                    c.NewArea(
+                        id=2,
+                        name="Booth",
+                        x=0,
+                        y=0,
+                        width=50,
+                        height=40,
+                        is_private=True,
+                        capacity=2,
+                        is_lockable=True,
+                    )
+                ],
+            ),
+            objects=[
+                c.NewObject(type="chair", x=10, y=20.5, width=0, height=0, is_solid=False, metadata={"movable": True})
+            ],
+        ),
+        FloorPlan(space=SPACE, objects=[CHAIR]),
+        (200, PLAN_DATA),
+    ),
+    (
+        ("PUT", "/rooms/1/plan", {"objects": [{"type": "tree", "x": 1, "y": 2}]}),
+        c.ReplaceFloorPlan(room_id=1, space=c.SpaceChange(), objects=[c.NewObject(type="tree", x=1, y=2)]),
+        FloorPlan(space=SPACE, objects=[CHAIR]),
+        (200, PLAN_DATA),
+    ),
+    # tools
+    (
+        ("POST", "/tools", {"room_id": 1, "target_object_id": 5, "action": "paint", "params": {"color": "red"}}),
+        c.UseTool(room_id=1, target_object_id=5, action="paint", params={"color": "red"}),
+        c.ToolResult(USE, CHAIR),
+        (201, USE_DATA | {"object": CHAIR_DATA}),
+    ),
+    (
+        ("POST", "/tools", {"room_id": 1, "target_object_id": 5, "action": "destroy", "params": None}),
+        c.UseTool(room_id=1, target_object_id=5, action="destroy"),
+        c.ToolResult(USE, None),
+        (201, USE_DATA | {"object": None}),
+    ),
+    (("GET", "/tools?room_id=1", None), c.ListToolUses(room_id=1), Page([USE]), (200, page(USE_DATA))),
+    (
+        ("GET", "/tools?room_id=1&user_id=3&target_object_id=5&cursor=9&limit=1", None),
+        c.ListToolUses(room_id=1, user_id=3, target_object_id=5, cursor=9, limit=1),
+        Page([USE], 2),
+        (200, page(USE_DATA, cursor=2)),
+    ),
+    # being there
+    (("GET", "/room-users?room_id=1", None), c.ListOccupants(room_id=1), [HERE], (200, page(HERE_DATA))),
+    (
+        ("GET", "/room-users?room_id=1", None),
+        c.ListOccupants(room_id=1),
+        [Occupant(user_id=3, username="alice", direction=90.0, status="away")],
+        (
+            200,
+            page(HERE_DATA | {"x": None, "y": None, "direction": 90, "status": "away", "last_seen": None}),
+        ),
+    ),
+    (("POST", "/room-users", {"room_id": 1}), c.EnterSpace(room_id=1), HERE, (201, HERE_DATA)),
+    (
+        ("POST", "/room-users", {"room_id": 1, "x": 100, "y": 200.5}),
+        c.EnterSpace(room_id=1, x=100, y=200.5),
+        HERE,
+        (201, HERE_DATA),
+    ),
+    (("PATCH", "/room-users/1", {"x": 1, "y": 2.5}), c.WalkTo(room_id=1, x=1, y=2.5), HERE, (200, HERE_DATA)),
+    *(
+        (
+            ("PATCH", "/room-users/1", {"x": 1, "y": 2, "direction": direction}),
+            c.WalkTo(room_id=1, x=1, y=2, direction=direction),
+            HERE,
+            (200, HERE_DATA),
+        )
+        for direction in ("left", 90, None)
+    ),
+    (("DELETE", "/room-users/1", None), c.LeaveSpace(room_id=1), None, (204, None)),
+    # areas and talks
+    (
+        ("PUT", "/rooms/1/areas/2/lock", None),
+        c.LockArea(room_id=1, area_id=2, is_locked=True),
+        BOOTH,
+        (200, BOOTH_DATA),
+    ),
+    (
+        ("DELETE", "/rooms/1/areas/2/lock", None),
+        c.LockArea(room_id=1, area_id=2, is_locked=False),
+        BOOTH,
+        (204, None),
+    ),
+    (
+        ("GET", "/rooms/1/talks?cursor=4&limit=1", None),
+        c.ListTalks(room_id=1, cursor=4, limit=1),
+        Page([TALK], 3),
+        (200, page(TALK_DATA, cursor=3)),
+    ),
 ]
 WITHOUT_A_TOKEN = (c.Register, c.Login, c.RefreshTokens)
 
@@ -457,6 +784,43 @@ def test_what_was_sent_comes_back_as_the_whole_message(sent, command, found, tol
         assert (reply.status_code, reply.json()) == (201, found | {"duplicate": duplicate})
 
 
+def test_what_was_said_in_a_talk_and_cannot_be_read_any_more_is_told_with_that_room():
+    http = client({c.SendMessage: c.SendResult(9, 2, AT, talk_id=12), c.GetMessage: NoSuchMessage()})
+    reply = http.post("/api/v1/rooms/1/messages", json={"content": "hi", "nearby": True})
+    assert DOOR.asked[0] == (c.SendMessage(room_id=1, content="hi", nearby=True), ACTOR)
+    assert (reply.json()["room_id"], reply.json()["seq"]) == (12, 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "header", "version"),
+    [
+        ("PATCH", {"x": 1}, '"3"', 3),
+        ("PUT", {"x": 1}, '"3"', 3),
+        ("PATCH", {"x": 1, "version": 4}, '"3"', 4),
+        ("PATCH", {"x": 1}, "*", None),
+        ("DELETE", None, '"3"', 3),
+        ("DELETE", None, "*", None),
+    ],
+)
+def test_the_known_version_may_stand_in_the_header(method, body, header, version):
+    http = client(c.ObjectChanged(5, 9, CHAIR))
+    reply = http.request(method, "/api/v1/objects/5", json=body, headers={"If-Match": header})
+    assert reply.is_success
+    assert DOOR.asked[0][0].version == version
+
+
+@pytest.mark.parametrize("header", ["3", "", '""', '"0"', 'W/"3"', '"3", "4"', '"' + "9" * 30 + '"', '"x"'])
+def test_a_header_that_names_no_version_is_refused(header):
+    assert client().delete("/api/v1/objects/5", headers={"If-Match": header}).status_code == 422
+    assert not DOOR.asked
+
+
+def test_an_object_comes_with_its_version_as_the_tag():
+    http = client({c.GetObject: CHAIR, c.UpdateObject: c.ObjectChanged(5, 9, CHAIR)})
+    replies = [http.get("/api/v1/objects/5"), http.patch("/api/v1/objects/5", json={})]
+    assert [reply.headers["etag"] for reply in replies] == ['"3"', '"3"']
+
+
 @pytest.mark.parametrize("error", [NoSuchMessage(), Unavailable()])
 @pytest.mark.parametrize(("sent", "command", "found", "told"), SENDINGS, ids=[row[0][0] for row in SENDINGS])
 def test_what_was_sent_and_cannot_be_read_any_more_was_sent_all_the_same(sent, command, found, told, error):
@@ -489,7 +853,11 @@ def test_a_login_without_name_and_password_is_invalid(body):
 
 
 @pytest.mark.parametrize(
-    "path", ["/auth/login", "/auth/register", "/rooms", "/rooms/direct", "/rooms/1/messages", "/chat"]
+    "path",
+    [
+        *("/auth/login", "/auth/register", "/rooms", "/rooms/direct", "/rooms/1/messages", "/chat"),
+        *("/objects", "/tools", "/room-users"),
+    ],
 )
 def test_a_body_of_another_type_is_415(path):
     for kind in ("text/plain", "application/xml", "multipart/form-data; boundary=x"):
@@ -544,6 +912,52 @@ def test_a_body_of_another_type_is_415(path):
         ("PATCH", "/rooms/1/members/4", '{"muted_until":"2026-11-21T12:00:00"}'),
         ("POST", "/rooms/1/invites", '{"expires_in":0}'),
         ("POST", "/rooms/1/invites", '{"expires_in":9223372036854775807}'),
+        ("POST", "/rooms", '{"name":"x","space":{"width":1}}'),
+        ("POST", "/rooms", '{"name":"x","space":{"width":1,"height":1,"builders":"nobody"}}'),
+        ("POST", "/rooms", '{"name":"x","space":{"width":1,"height":1,"spawn_points":[[1,2]]}}'),
+        ("POST", "/rooms", '{"name":"x","space":{"width":1,"height":1,"areas":[{"x":0}]}}'),
+        ("PATCH", "/rooms/1", '{"space":null}'),
+        ("PATCH", "/rooms/1", '{"space":{"speed":"fast"}}'),
+        ("PATCH", "/rooms/1", '{"space":{"areas":[{"id":0,"x":0,"y":0,"width":1,"height":1}]}}'),
+        ("PATCH", "/rooms/1", '{"space":{"areas":[{"x":0,"y":0,"width":1,"height":1,"capacity":0}]}}'),
+        ("GET", "/objects", None),
+        ("GET", "/objects?room_id=0", None),
+        ("GET", "/objects/x", None),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":1}'),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":1e999,"y":0}'),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":NaN,"y":0}'),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":1' + "0" * 400 + ',"y":0}'),
+        ("POST", "/objects", '{"room_id":1,"type":"a\\u0000","x":1,"y":0}'),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":1,"y":0,"metadata":[]}'),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":1,"y":0,"metadata":null}'),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":1,"y":0,"metadata":{"\\ud800":1}}'),
+        ("POST", "/objects", '{"room_id":1,"type":"chair","x":1,"y":0,"is_solid":"yes"}'),
+        ("PATCH", "/objects/5", '{"x":null}'),
+        ("PATCH", "/objects/5", '{"version":0}'),
+        ("PUT", "/objects/5", "[]"),
+        ("DELETE", "/objects/5?version=0", None),
+        ("PUT", "/rooms/1/plan", "{}"),
+        ("PUT", "/rooms/1/plan", '{"objects":[{"type":"tree"}]}'),
+        ("PUT", "/rooms/1/plan", '{"objects":[],"space":null}'),
+        ("GET", "/tools", None),
+        ("GET", "/tools?room_id=1&user_id=x", None),
+        ("POST", "/tools", '{"room_id":1,"target_object_id":5}'),
+        ("POST", "/tools", '{"room_id":1,"target_object_id":5,"action":"sit","params":[]}'),
+        ("POST", "/tools", '{"room_id":1,"target_object_id":5,"action":"a\\u0000"}'),
+        ("GET", "/room-users", None),
+        ("POST", "/room-users", '{"room_id":"1"}'),
+        ("POST", "/room-users", '{"room_id":1,"x":"1"}'),
+        ("PATCH", "/room-users/1", '{"x":1}'),
+        ("PATCH", "/room-users/1", '{"x":1,"y":null}'),
+        ("PATCH", "/room-users/1", '{"x":1,"y":-1e999}'),
+        ("PATCH", "/room-users/1", '{"x":1,"y":2,"direction":"seventeen letters"}'),
+        ("PATCH", "/room-users/1", '{"x":1,"y":2,"direction":"a\\u0000"}'),
+        ("PATCH", "/room-users/1", '{"x":1,"y":2,"direction":true}'),
+        ("PATCH", "/room-users/1", '{"x":1,"y":2,"direction":NaN}'),
+        ("PUT", "/rooms/1/areas/x/lock", None),
+        ("DELETE", "/rooms/1/areas/0/lock", None),
+        ("GET", "/rooms/1/talks?cursor=0", None),
+        ("POST", "/rooms/1/messages", '{"content":"x","nearby":1}'),
     ],
 )
 def test_what_is_not_allowed_is_refused_before_it_is_a_command(method, path, body):

@@ -373,6 +373,7 @@ def test_an_id_may_take_256_bytes_and_no_more():
         '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"width":"wide"}}',
         '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"is_solid":1}}',
         '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"metadata":[]}}',
+        '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"metadata":null}}',
         '{"event":"place_object","data":{"room_id":1,"type":"chair","x":1,"y":2,"metadata":{"\\ud800":1}}}',
         '{"event":"update_object","data":{"x":1}}',
         '{"event":"update_object","data":{"object_id":null}}',

@@ -4,9 +4,10 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, Strict, model_validator
 
+from tertulia.dialects.cafe.space_models import NewSpace, Space, SpaceChange
 from tertulia.domain import models
-from tertulia.domain.roles import Builders, RoomKind, RoomRole, Status, UserRole
-from tertulia.protocol.fields import Coordinate, Id, Nonce, SeqField, Text
+from tertulia.domain.roles import RoomKind, RoomRole, Status, UserRole
+from tertulia.protocol.fields import Id, Nonce, SeqField, Text
 from tertulia.rest.bodies import Body, MomentIn, Shape, Time, left_out
 
 T = TypeVar("T")
@@ -121,45 +122,6 @@ class AccountChange(Body):
 # ---- rooms
 
 
-class PointIn(Body):
-    x: Coordinate
-    y: Coordinate
-
-
-class AreaIn(Body):
-    """*id*: of an area that is there already, to change it; left out for a new one. The rules are as in `Area`."""
-
-    id: Id | None = None
-    name: Text = ""
-    x: Coordinate
-    y: Coordinate
-    width: Coordinate
-    height: Coordinate
-    is_quiet: bool = False
-    is_private: bool = False
-    capacity: Id | None = None
-    is_lockable: bool = False
-
-
-class SpaceChange(Body):
-    """What is left out stays as it is. A room without a space gets one, and needs *width* and *height*. *areas*: all of
-    them; those that are not in the list are no more."""
-
-    width: Coordinate = left_out(examples=[800])
-    height: Coordinate = left_out(examples=[600])
-    background: Text | None = left_out()
-    speed: Coordinate = left_out()
-    spawn_points: list[PointIn] = left_out()
-    builders: Annotated[Builders, Strict(strict=False)] = left_out()
-    earshot: Coordinate = left_out()
-    areas: list[AreaIn] = left_out()
-
-
-class NewSpace(SpaceChange):
-    width: Coordinate = Field(examples=[800])
-    height: Coordinate = Field(examples=[600])
-
-
 class NewRoom(Body):
     """A group is by invitation only, needs no name, and has no space; its first members are *member_ids*, besides
     oneself. A channel begins with oneself."""
@@ -196,45 +158,10 @@ class RoomChange(Body):
     space: SpaceChange = left_out()
 
 
-class Point(Shape):
-    x: float
-    y: float
-
-
-class Area(Shape):
-    """A part of the floor that has rules. *is_quiet*: what is said inside is heard only there; *is_private*: and read
-    only by who was inside when it was said. *capacity*: the most people. *locked_by*: who has locked it from inside."""
-
-    id: int
-    name: str
-    x: float
-    y: float
-    width: float
-    height: float
-    is_quiet: bool
-    is_private: bool
-    capacity: int | None
-    is_lockable: bool
-    locked_by: int | None
-
-
-class Space(Shape):
-    """In units; (0, 0) is the upper left corner. *speed*: units a second, 0 for no limit. *builders*: who may change
-    what stands there. *earshot*: how far apart those may be who talk to each other nearby."""
-
-    width: float
-    height: float
-    background: str | None
-    speed: float
-    spawn_points: list[Point]
-    builders: Builders
-    earshot: float
-    areas: list[Area]
-
-
 class Room(Shape):
     """*unread*, and *mention_count* (how often that names one), are for the one who asks. A direct room has no name of
-    its own, a group may have none."""
+    its own, a group may have none. A talk has a *parent_id*, the room in whose space it is held, and an *area_id* if
+    that is an area's."""
 
     id: int
     kind: RoomKind
@@ -322,12 +249,14 @@ class LogPage(Shape):
 
 class NewMessage(Body):
     """*nonce*: a name of the client's for this message; sent again, it gives the first result again. *kind*: a word of
-    the client's own, in small letters; `system` is the server's."""
+    the client's own, in small letters; `system` is the server's. *nearby*: to those alone who stand near, in the room's
+    space; the message's *room_id* is then that of their talk."""
 
     content: Text = Field(examples=["Hello everyone!"])
     reply_to: Id | None = None
     nonce: Nonce | None = None
     kind: Text = "text"
+    nearby: bool = False
 
 
 class MessageChange(Body):

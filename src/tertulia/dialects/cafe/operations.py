@@ -197,7 +197,7 @@ class PlaceObject(Operation, frozen=True):
     height: Coordinate | None = None
     rotation: Coordinate = 0.0
     is_solid: bool | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, Any] = {}
 
     def to_command(self) -> c.PlaceObject:
         return c.PlaceObject(
@@ -209,7 +209,7 @@ class PlaceObject(Operation, frozen=True):
             height=self.height,
             rotation=self.rotation,
             is_solid=self.is_solid,
-            metadata=self.metadata or {},
+            metadata=self.metadata,
         )
 
 

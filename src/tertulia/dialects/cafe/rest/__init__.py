@@ -6,8 +6,11 @@ from tertulia.dialects.cafe.rest.auth import logins, sessions
 from tertulia.dialects.cafe.rest.chat import chat
 from tertulia.dialects.cafe.rest.members import invites, members
 from tertulia.dialects.cafe.rest.messages import messages, room_messages
+from tertulia.dialects.cafe.rest.objects import floor_plans, objects
 from tertulia.dialects.cafe.rest.reactions import pins, reactions
 from tertulia.dialects.cafe.rest.rooms import room_life, rooms
+from tertulia.dialects.cafe.rest.space import areas, room_users
+from tertulia.dialects.cafe.rest.tools import tools
 from tertulia.dialects.cafe.rest.users import avatars, blocks, me, users
 from tertulia.protocol.door import Door
 
@@ -25,10 +28,15 @@ def router(door: Door) -> APIRouter:
         reactions,
         room_life,
         chat,
+        room_users,
+        tools,
+        objects,
         pins,
         invites,
         rooms,
         members,
+        areas,
+        floor_plans,
         me,
         avatars,
         blocks,

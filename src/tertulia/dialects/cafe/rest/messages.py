@@ -34,7 +34,7 @@ async def send(door: Door, command: c.SendMessage, actor: Actor, shape: type[Sen
 def _as_sent(command: c.SendMessage, result: c.SendResult, actor: Actor) -> Message:
     return Message(
         id=result.message_id,
-        room_id=command.room_id,
+        room_id=command.room_id if result.talk_id is None else result.talk_id,
         seq=result.seq,
         user_id=actor.user_id,
         username=actor.username,
@@ -69,6 +69,7 @@ def room_messages(api: APIRouter, door: Door) -> None:
         **problems(401, 403, 404, 409),
     )
     async def send_message(room_id: Id, body: models.NewMessage, actor: Who) -> models.SentMessage:
+        """Who stands in a quiet or private area of the room's space speaks to those inside."""
         command = c.SendMessage(room_id=RoomId(room_id), **body.given())
         return await send(door, command, actor, models.SentMessage)
 

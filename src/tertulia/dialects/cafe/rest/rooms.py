@@ -10,7 +10,7 @@ from tertulia.dialects.cafe.answers import EventsPage
 from tertulia.dialects.cafe.socket import log_item
 from tertulia.domain import commands as c
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.domain.models import Actor, Membership, Page, Point, Room
+from tertulia.domain.models import Actor, Membership, Page, Room
 from tertulia.protocol.codec import JSON
 from tertulia.protocol.door import Door, problems
 from tertulia.protocol.fields import PAGE, Id, PageLimit, SeqField, Text
@@ -60,7 +60,7 @@ def rooms(api: APIRouter, door: Door) -> None:
         """For moderators and up."""
         given = body.given()
         if "space" in given:
-            given["space"] = space_change(body.space)
+            given["space"] = body.space.to_command()
         return await door.execute(c.UpdateRoom(room_id=RoomId(room_id), **given), actor)
 
     @api.delete("/rooms/{room_id}", tags=ROOMS, **NO_CONTENT, **problems(401, 403, 404))
@@ -78,18 +78,8 @@ def _making(body: models.NewRoom) -> c.CreateGroup | c.CreateRoom:
         name=body.name,
         description=body.description,
         is_private=body.is_private,
-        space=None if body.space is None else space_change(body.space),
+        space=None if body.space is None else body.space.to_command(),
     )
-
-
-def space_change(body: models.SpaceChange) -> c.SpaceChange:
-    """The command's part that *body* means."""
-    given = body.given()
-    if "spawn_points" in given:
-        given["spawn_points"] = [Point(**point) for point in given["spawn_points"]]
-    if "areas" in given:
-        given["areas"] = [c.NewArea(**area) for area in given["areas"]]
-    return c.SpaceChange(**given)
 
 
 def room_life(api: APIRouter, door: Door) -> None:
