@@ -14,14 +14,15 @@ from tertulia.dialects.conversations.operations import OPERATIONS
 from tertulia.domain import commands as c
 from tertulia.domain import errors as x
 from tertulia.domain import events as e
-from tertulia.domain.models import Membership, Page, Quote, Room
+from tertulia.domain.models import Membership, Occupant, Page, Quote, Room, SpaceObject
 from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole, Status
-from tertulia.protocol.dialect import CloseReason, Entered, Occupant, Request, Resume, Unreadable
+from tertulia.protocol.dialect import CloseReason, Entered, Request, Resume, Unreadable
 
 CONVERSATIONS = ConversationsDialect()
 AT = datetime(2026, 11, 21, 9, 18, 35, tzinfo=UTC)
 NOW = "2026-11-21T09:18:35.000000Z"
 ROOM = Room(id=1, kind=RoomKind.CHANNEL, name="Café", created_at=AT, updated_at=AT)
+CHAIR = SpaceObject(id=5, room_id=1, type="chair", x=10, y=20, updated_at=AT)
 PLACE = {"room_id": 1, "seq": 7, "message_id": 9}
 ALICE = {"user_id": 3, "username": "alice"}
 
@@ -255,6 +256,12 @@ WITHOUT_A_WORD = [
     e.MemberUpdated(room_id=1, seq=2, **ALICE, role=RoomRole.OWNER, by=4, created_at=AT),
     e.RoomUpdated(room_id=1, seq=2, user_id=3, room=ROOM, created_at=AT),
     e.RoomDeleted(room_id=1, seq=2, user_id=3, created_at=AT),
+    e.ObjectPlaced(room_id=1, seq=2, **ALICE, object=CHAIR, created_at=AT),
+    e.ObjectUpdated(room_id=1, seq=2, **ALICE, object=CHAIR, created_at=AT),
+    e.ObjectRemoved(room_id=1, seq=2, **ALICE, object_id=5, created_at=AT),
+    e.ToolUsed(room_id=1, seq=2, **ALICE, use_id=1, target_object_id=5, action="sit", created_at=AT),
+    e.PositionUpdated(room_id=1, user_id=3, x=1.0, y=2.0),
+    e.BubbleUpdated(room_id=1, bubble_id="b1", user_ids=[3, 4]),
 ]
 
 
