@@ -19,8 +19,16 @@ from serving import Server
 SECRET = "k7Rr2Vw9Zq4Xn8Bt1Lp6Ds3Fh5Jg0My-tests-alone"
 NOWHERE = 4_000_000_000
 """An id that nothing has."""
+BOOTH = {
+    "width": 300,
+    "height": 200,
+    "areas": [
+        {"name": "Booth", "x": 200, "y": 100, "width": 50, "height": 50, "is_private": True, "is_lockable": True}
+    ],
+}
 
-# {room}, {message} and {user} stand for what is hidden, or for what is not there. {user} is somebody all may see.
+# {room}, {message}, {object} and {area} stand for what is hidden, or for what is not there; {user} is somebody all may
+# see.
 ROUTES: dict[str, Any] = {
     "GET /rooms/{room}": None,
     "PATCH /rooms/{room}": {"name": "mine"},
@@ -53,8 +61,31 @@ ROUTES: dict[str, Any] = {
     "GET /rooms/{room}/pins": None,
     "PUT /messages/{message}/pin": None,
     "DELETE /messages/{message}/pin": None,
+    "PATCH /rooms/{room} ": {"space": {"speed": 0}},
+    "POST /rooms/{room}/messages  ": {"content": "knock", "nearby": True},
+    "GET /objects?room_id={room}": None,
+    "GET /objects?room_id={room}&cursor={object}": None,
+    "POST /objects": {"room_id": "{room}", "type": "chair", "x": 1, "y": 1},
+    "GET /objects/{object}": None,
+    "PATCH /objects/{object}": {"x": 1, "version": 1},
+    "PUT /objects/{object}": {"x": 1},
+    "DELETE /objects/{object}": None,
+    "DELETE /objects/{object}?version=7": None,
+    "GET /rooms/{room}/plan": None,
+    "PUT /rooms/{room}/plan": {"objects": []},
+    "GET /tools?room_id={room}": None,
+    "GET /tools?room_id={room}&user_id={user}&target_object_id={object}": None,
+    "POST /tools": {"room_id": "{room}", "target_object_id": "{object}", "action": "sit"},
+    "POST /tools ": {"room_id": "{room}", "target_object_id": 5, "action": "sit"},
+    "GET /room-users?room_id={room}": None,
+    "POST /room-users": {"room_id": "{room}", "x": 1, "y": 1},
+    "PATCH /room-users/{room}": {"x": 1, "y": 1},
+    "DELETE /room-users/{room}": None,
+    "GET /rooms/{room}/talks": None,
+    "PUT /rooms/{room}/areas/{area}/lock": None,
+    "DELETE /rooms/{room}/areas/{area}/lock": None,
 }
-"""Every route that touches a room or a message, with a body; a test below says that none is missing."""
+"""Every route that touches a room, or what is in it, with a body; a test below says that none is missing."""
 OF_ONESELF = {
     "GET /users": None,
     "GET /users/{user}": None,
@@ -103,9 +134,15 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "pin_message": {"message_id": "{message}"},
     "unpin_message": {"message_id": "{message}"},
     "mark_delivered": {"room_id": "{room}", "seq": 1},
+    "update_position": {"room_id": "{room}", "x": 1, "y": 1},
+    "use_tool": {"room_id": "{room}", "target_object_id": "{object}", "action": "sit"},
+    "place_object": {"room_id": "{room}", "type": "chair", "x": 1, "y": 1},
+    "update_object": {"object_id": "{object}", "x": 1},
+    "remove_object": {"object_id": "{object}"},
+    "lock_area": {"room_id": "{room}", "area_id": "{area}", "is_locked": True},
 }
 ELSEWHERE = {"authenticate", "ping", "set_presence"}
-"""Commands of the socket that touch neither."""
+"""Commands of the socket that touch nothing of that."""
 
 
 def fill(template: Any, **ids: int) -> Any:
@@ -124,13 +161,17 @@ def fill(template: Any, **ids: int) -> Any:
 
 
 class Scene:
-    """A private room with something said in it; its owner, and those who are none of its members (any more)."""
+    """A private room with something said in it, and a space with a chair; its owner, and those who are none of its
+    members (any more)."""
 
     def __init__(self, http: httpx2.Client, server: Server) -> None:
         self.http = http
         self.owner, self.never, self.kicked, self.banned = map(self.person, ("owner", "never", "kicked", "banned"))
         self.gone = self.person("gone")
-        self.room = self.do(self.owner, "POST", "/rooms", {"name": "Hidden", "is_private": True})["id"]
+        room = self.do(self.owner, "POST", "/rooms", {"name": "Hidden", "is_private": True, "space": BOOTH})
+        self.room, self.area = room["id"], room["space"]["areas"][0]["id"]
+        chair = {"room_id": self.room, "type": "chair", "x": 1, "y": 1}
+        self.object = self.do(self.owner, "POST", "/objects", chair)["id"]
         members = f"/rooms/{self.room}/members"
         for one in (self.kicked, self.banned):
             self.do(self.owner, "POST", members, {"user_id": one.id, "role": "moderator"})
@@ -139,8 +180,9 @@ class Scene:
         self.do(self.owner, "DELETE", f"{members}/{self.kicked.id}")
         self.do(self.owner, "DELETE", f"{members}/{self.banned.id}?ban=true")
         self.do(self.gone, "DELETE", "/users/me")
-        self.hidden = {"room": self.room, "message": self.message, "user": self.owner.id}
-        self.nothing = {"room": NOWHERE, "message": NOWHERE, "user": self.owner.id}
+        inside = {"message": self.message, "object": self.object, "area": self.area}
+        self.hidden = {"room": self.room, "user": self.owner.id, **inside}
+        self.nothing = {"room": NOWHERE, "user": self.owner.id, **dict.fromkeys(inside, NOWHERE)}
         claims = jwt.decode(self.never.token, SECRET, ["HS256"])
         past = datetime.now(UTC) - timedelta(seconds=1)
         unsigned = self.never.token.rpartition(".")[0]
@@ -205,7 +247,7 @@ def test_no_route_and_no_command_is_missing_here(scene):
         if path.startswith("/api/v1")
         for method in methods
     }
-    names = {"room_id": "{room}", "message_id": "{message}", "user_id": "{user}"}
+    names = {f"{name}_id": f"{{{name}}}" for name in ("room", "message", "user", "object", "area")}
     routes = {re.sub(r"\{(\w+)\}", lambda name: names.get(name[1], "anything"), route) for route in routes}
     told = scene.http.get("/api/v1/chat/websocket-info").json()["message_types"]["client_to_server"]
 
