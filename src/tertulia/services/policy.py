@@ -10,6 +10,7 @@ from tertulia.domain.errors import (
     Blocked,
     Forbidden,
     Muted,
+    NoSpace,
     NoSuchMessage,
     NoSuchRoom,
     NotAMember,
@@ -17,8 +18,8 @@ from tertulia.domain.errors import (
     TertuliaError,
 )
 from tertulia.domain.ids import MessageId, RoomId, UserId
-from tertulia.domain.models import Actor, Membership, Message, Room
-from tertulia.domain.roles import RoomKind, RoomRole
+from tertulia.domain.models import Actor, Membership, Message, Room, Space
+from tertulia.domain.roles import Builders, RoomKind, RoomRole
 from tertulia.store.members import Barrier, find_ban
 from tertulia.store.messages import find_message, find_room_of
 from tertulia.store.rooms import Standing, find_standing, is_blocked
@@ -88,8 +89,42 @@ def need_voice(reader: Reader, standing: Standing) -> None:
     if standing.member is None:
         raise NotAMember
     need_unblocked(reader, standing.room)
-    if standing.member.muted_until is not None and standing.member.muted_until > reader.now:
+    need_unmuted(reader, standing)
+
+
+def need_unmuted(reader: Reader, standing: Standing) -> None:
+    """Raises Muted for a member who is."""
+    member = standing.member
+    if member is not None and member.muted_until is not None and member.muted_until > reader.now:
         raise Muted
+
+
+def see_space(standing: Standing, actor: Actor) -> Space:
+    """What stands in the room: for who reads it, and where everybody may build, for who sees it. Raises NotAMember,
+    NoSpace."""
+    space = standing.room.space
+    is_open = space is not None and space.builders is Builders.EVERYONE
+    if not is_open and rank(standing, actor) == STRANGER:
+        raise NotAMember
+    if space is None:
+        raise NoSpace
+    return space
+
+
+def need_builder(reader: Reader, standing: Standing, actor: Actor) -> Space:
+    """To change what stands in the room; gives its space. A mute, a kick and a ban shut out those who build as strangers,
+    too. Raises NoSpace, NotAMember, RoleTooLow, Banned, Muted."""
+    space = see_space(standing, actor)
+    standing_rank = rank(standing, actor)
+    if space.builders is Builders.MODERATORS and standing_rank < RoomRole.MODERATOR.rank:
+        raise RoleTooLow
+    need_unmuted(reader, standing)
+    if standing_rank == STRANGER:
+        need_entry(reader, standing.room.id, actor.user_id, is_asked=False)
+        ban = find_ban(reader, standing.room.id, actor.user_id)
+        if ban is not None and ban.muted_until is not None and ban.muted_until > reader.now:
+            raise Muted
+    return space
 
 
 def need_entry(reader: Reader, room_id: RoomId, user_id: UserId, *, is_asked: bool) -> None:

@@ -1,6 +1,5 @@
 """Rooms: making, finding, changing and archiving them, and the snapshot with which one enters."""
 
-import math
 from typing import Literal
 
 import msgspec
@@ -16,18 +15,18 @@ from tertulia.domain.commands import (
     ListVisibleRooms,
     RoomHead,
     Snapshot,
-    SpaceChange,
     UpdateRoom,
 )
 from tertulia.domain.errors import Invalid, NoSuchRoom, NotAMember, RoleTooLow
 from tertulia.domain.ids import RoomId, Seq
-from tertulia.domain.models import Actor, Page, Point, Room, Space
+from tertulia.domain.models import Actor, Page, Room
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_json, check_page, check_skip, check_text
 from tertulia.services.members import admit
 from tertulia.services.names import check_title
 from tertulia.services.pictures import Picture, Pictures
+from tertulia.services.spaces import changed_space, close_changed_areas, new_space
 from tertulia.store import Reader, Store, Work
 from tertulia.store import rooms as stored
 from tertulia.store.members import add_member
@@ -36,7 +35,6 @@ from tertulia.store.objects import list_objects
 from tertulia.store.pins import list_pinned
 
 SNAPSHOT_MESSAGES = 50
-LARGEST_SPACE = 100_000.0
 
 
 class Rooms:
@@ -68,7 +66,7 @@ class Rooms:
             description=self._description(command.description),
             owner_id=actor.user_id,
             is_private=command.is_private,
-            space=None if command.space is None else _space(command.space),
+            space=None if command.space is None else new_space(command.space),
             created_at=work.now,
             updated_at=work.now,
         )
@@ -103,8 +101,10 @@ class Rooms:
         work.lock(command.room_id)
         opens = command.is_private is False and not policy.is_public(policy.see_room(work, command.room_id, actor).room)
         room = policy.need_role(work, command.room_id, actor, RoomRole.OWNER if opens else RoomRole.MODERATOR).room
-        changed = self._changed(room, command)
+        changed = self._changed(work, room, command)
         if changed != room:
+            if changed.space is not None:
+                close_changed_areas(work, room, changed.space)
             stored.update_room(work, changed, actor.user_id)
         return self.get_room(GetRoom(room_id=room.id), actor, work)
 
@@ -154,7 +154,7 @@ class Rooms:
         )
         return picture, own
 
-    def _changed(self, room: Room, command: UpdateRoom) -> Room:
+    def _changed(self, reader: Reader, room: Room, command: UpdateRoom) -> Room:
         changes: dict[str, object] = {}
         if command.name is not UNSET:
             is_nameless = room.kind is RoomKind.GROUP and not command.name.strip()
@@ -167,6 +167,8 @@ class Rooms:
             changes["is_private"] = command.is_private
         if command.settings is not UNSET:
             changes["settings"] = check_json(command.settings, "settings", most=self._max_settings, depth=4)
+        if command.space is not UNSET:
+            changes["space"] = changed_space(reader, room, command.space)
         return msgspec.structs.replace(room, **changes)
 
     def _name(self, name: str) -> str:
@@ -174,16 +176,6 @@ class Rooms:
 
     def _description(self, description: str) -> str:
         return check_text(description.strip(), "description", most=self._max_description)
-
-
-def _space(new: SpaceChange) -> Space:
-    """One enters it in the middle."""
-    width, height = new.width or 0.0, new.height or 0.0
-    for field, length in (("width", width), ("height", height)):
-        if not (math.isfinite(length) and 1 <= length <= LARGEST_SPACE):
-            raise Invalid(f"{field} must be from 1 to {LARGEST_SPACE:.0f}", field=field)
-    background = check_text(new.background, "background", most=2000) if new.background else None
-    return Space(width=width, height=height, background=background, spawn_points=[Point(width / 2, height / 2)])
 
 
 def _snapshot(picture: Picture, own: stored.Own, epoch: str) -> Snapshot:

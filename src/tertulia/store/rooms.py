@@ -5,7 +5,21 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, insert, literal, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from tertulia.domain.commands import RoomHead
@@ -62,6 +76,7 @@ def insert_room(work: Work, room: Room, *, direct_key: str | None = None) -> Roo
             parent_id=room.parent_id,
             area_id=room.area_id,
             **_columns(space),
+            last_area_id=_newest_area(space),
             created_at=room.created_at,
             updated_at=room.updated_at,
         )
@@ -74,6 +89,7 @@ def insert_room(work: Work, room: Room, *, direct_key: str | None = None) -> Roo
 
 def update_room(work: Work, room: Room, by: UserId) -> Room:
     """Write what may change of *room*, and append it to the log as it is now."""
+    newest_area = _newest_area(room.space)
     work.sql.execute(
         update(rooms)
         .where(rooms.c.id == room.id)
@@ -85,6 +101,7 @@ def update_room(work: Work, room: Room, by: UserId) -> Room:
             settings=room.settings,
             updated_at=work.now,
             **_columns(room.space),
+            last_area_id=case((rooms.c.last_area_id < newest_area, newest_area), else_=rooms.c.last_area_id),
         )
     )
     now = get_room_of_nobody(work, room.id)
@@ -138,6 +155,11 @@ def find_own(reader: Reader, room_id: RoomId, actor: Actor) -> Own | None:
         joined_at=row.joined_at,
     )
     return Own(membership, row.unread, row.mention_count, row.last_seq)
+
+
+def find_last_area_id(reader: Reader, room_id: RoomId) -> int:
+    """The highest id that an area of the room ever had."""
+    return int(reader.sql.execute(select(rooms.c.last_area_id).where(rooms.c.id == room_id)).scalar_one())
 
 
 def get_room_of_nobody(reader: Reader, room_id: RoomId) -> Room:
@@ -314,6 +336,10 @@ def _columns(space: Space | None) -> dict[str, Any]:
         "earshot": space.earshot,
         "areas": space.areas,
     }
+
+
+def _newest_area(space: Space | None) -> int:
+    return max((area.id for area in space.areas), default=0) if space is not None else 0
 
 
 # One statement, made once: everybody who enters a room asks it.

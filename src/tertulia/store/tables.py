@@ -161,6 +161,7 @@ rooms = Table(
     Column("builders", Text),
     Column("earshot", Float(53)),
     Column("areas", Json),
+    Column("last_area_id", Integer, nullable=False, server_default="0"),  # the highest that an area here ever had
     Column("parent_id", Id, index=True),  # of a talk: the room in whose space it is
     Column("area_id", Integer),
     Column("member_count", Integer, nullable=False, server_default="0"),

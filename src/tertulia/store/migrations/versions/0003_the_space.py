@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("rooms", sa.Column("builders", sa.Text(), nullable=True))
     op.add_column("rooms", sa.Column("earshot", sa.Float(53), nullable=True))
     op.add_column("rooms", sa.Column("areas", Json(), nullable=True))
+    op.add_column("rooms", sa.Column("last_area_id", sa.Integer(), server_default="0", nullable=False))
     op.add_column("rooms", sa.Column("parent_id", Id, nullable=True))
     op.add_column("rooms", sa.Column("area_id", sa.Integer(), nullable=True))
     op.create_index(op.f("ix_rooms_parent_id"), "rooms", ["parent_id"], unique=False)
@@ -84,3 +85,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_places_updated_at"), "places", ["updated_at"], unique=False)
+
+    if op.get_bind().dialect.name == "postgresql":
+        # That of 0001, which 0002 left for the nodes of that version: a node may be one version behind, not two.
+        op.execute(
+            "DROP FUNCTION post_batch(bigint[], bigint[], text[], text[], bigint[], text[], bigint[], text[], timestamptz)"
+        )
