@@ -285,6 +285,11 @@ class SpaceObject(Struct, frozen=True, kw_only=True):
     created_by: UserId | None = None
     updated_at: datetime
 
+    @property
+    def is_seat(self) -> bool:
+        """One sits on chairs, and on whatever says that it is a seat."""
+        return self.type == "chair" or self.metadata.get("seat") is True
+
 
 class ToolUse(Struct, frozen=True, kw_only=True):
     """An entry of the tool log. *seq*: where the room's log has it."""

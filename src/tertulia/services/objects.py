@@ -15,7 +15,6 @@ from tertulia.services import policy
 from tertulia.services.checks import check_json, check_page
 from tertulia.services.spaces import close_changed_areas, fitted, make_space
 from tertulia.services.tools.metadata import take_metadata
-from tertulia.services.tools.seats import is_seat
 from tertulia.store import Reader, Work
 from tertulia.store import objects as stored
 from tertulia.store.rooms import Standing, find_last_area_id, update_room
@@ -67,7 +66,7 @@ class Objects:
         thing = self._checked(replace(old, **changes), space, before=old)
         if _is_same(thing, old):
             return c.ObjectChanged(old.id, standing.room.last_seq, old)
-        seat = thing.occupied_by if is_seat(thing) else None
+        seat = thing.occupied_by if thing.is_seat else None
         thing = replace(thing, occupied_by=seat, version=old.version + 1, updated_at=work.now)
         return c.ObjectChanged(thing.id, stored.update_object(work, thing, actor), thing)
 
