@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # tests/servers.py knows how to start a PostgreSQL
 
-from benchmarks import crowd, durable_send, fanout, history  # noqa: E402
+from benchmarks import crowd, durable_send, fanout, history, positions  # noqa: E402
 from benchmarks.harness import NotHere, Plan, generator, machine, say  # noqa: E402
 from benchmarks.report import write_section  # noqa: E402
 
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "durable_send": durable_send.run,
     "history": history.run,
     "crowd": crowd.run,
+    "positions": positions.run,
 }
 
 

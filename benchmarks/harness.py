@@ -116,7 +116,7 @@ def generator(name: str = "wsload") -> Path:
     if compiler is None:
         raise NotHere("the load generator is written in C: install a compiler (on Debian: apt install gcc libc6-dev)")
     CACHE.mkdir(exist_ok=True)
-    subprocess.run([compiler, "-O2", "-o", program, source], check=True)
+    subprocess.run([compiler, "-O2", "-o", program, source, "-lm"], check=True)
     return program
 
 
