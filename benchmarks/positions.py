@@ -262,9 +262,9 @@ def _keep(scene: str, result: Mapping[str, Any], results: Results) -> None:
         results.add(scene, name, value=value)
     results.add(scene, "core", value=values["user"] + values["system"])
     results.add("others", value=result["others"])
-    results.add("generator", value=result["generator_core"])
-    results.add("lateness", value=result["lateness"]["p99_ms"])
     if scene != "tutorial":
+        results.add("generator", value=result["generator_core"])
+        results.add("lateness", value=result["lateness"]["p99_ms"])
         problems = result["problems"]
         results.add("wrong", value=sum(problems[name] for name in ("errors", "closed", "unreadable", "held_back")))
 
