@@ -78,10 +78,12 @@ def check_json(value: dict[str, Any], field: str, *, most: int, depth: int) -> d
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    """Whether every encoding and every client can carry it: numbers in 64 bits, and finite."""
+    """Whether every encoding and every client can carry it: numbers in 64 bits, and finite; no NUL in a text."""
     match value:
-        case None | bool() | str():
+        case None | bool():
             return True
+        case str():
+            return "\0" not in value
         case int():
             return -MAX_ID <= value <= MAX_ID
         case float():
@@ -89,6 +91,6 @@ def _is_plain(value: Any, depth: int) -> bool:
         case list():
             return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
         case dict():
-            return depth > 0 and all(_is_plain(item, depth - 1) for item in value.values())
+            return depth > 0 and all("\0" not in str(key) and _is_plain(item, depth - 1) for key, item in value.items())
         case _:
             return False

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tertulia.domain.errors import Invalid
 from tertulia.domain.models import Space, SpaceObject
-from tertulia.services.spaces import covered_spawn_point, hundredths
+from tertulia.services.spaces import fitted
 from tertulia.services.tools.schemas import Schema
 from tertulia.services.tools.use import Use
 
@@ -40,11 +40,11 @@ def move(use: Use) -> SpaceObject:
         x, y = use.place.x, use.place.y
     else:
         raise Invalid("Say where to, or stand there: you are not in this space", field="params.x")
-    return _standing(replace(use.thing, **_clamped(use.thing, x, y, use.space)), use.space)
+    return _fitting(replace(use.thing, x=x, y=y), use.space)
 
 
 def rotate(use: Use) -> SpaceObject:
-    return _standing(replace(use.thing, rotation=hundredths(use.params["rotation"] % 360) % 360), use.space)
+    return _fitting(replace(use.thing, rotation=use.params["rotation"]), use.space)
 
 
 def destroy(use: Use) -> None:
@@ -59,19 +59,12 @@ def write(use: Use) -> SpaceObject:
     return _noted(use, "text")
 
 
-def _clamped(thing: SpaceObject, x: float, y: float, space: Space) -> dict[str, float]:
-    """The nearest place that leaves it on the floor."""
-    return {
-        "x": hundredths(min(max(x, 0), max(space.width - thing.width, 0))),
-        "y": hundredths(min(max(y, 0), max(space.height - thing.height, 0))),
-    }
-
-
-def _standing(thing: SpaceObject, space: Space) -> SpaceObject:
-    """Raises Invalid for what is solid and would stand where people come in."""
-    if covered_spawn_point(space, thing) is not None:
-        raise Invalid("People come in there: nothing solid may cover a spawn point", field="params")
-    return thing
+def _fitting(thing: SpaceObject, space: Space) -> SpaceObject:
+    """On the floor. Raises Invalid for what is solid and would stand where people come in."""
+    try:
+        return fitted(thing, space)
+    except Invalid as error:
+        raise Invalid(error.message, field="params") from None
 
 
 def _noted(use: Use, key: str) -> SpaceObject:

@@ -38,9 +38,9 @@ def find_tool(metadata: Metadata, shipped: Shipped = SHIPPED) -> ShippedTool[Any
     return shipped.get(name) if isinstance(name, str) else None
 
 
-def check_actions(metadata: Metadata, *, where: str = "metadata", shipped: Shipped = SHIPPED) -> None:
+def check_actions(metadata: Metadata, shipped: Shipped = SHIPPED) -> None:
     """The actions that an object declares, each with its JSON Schema: {"actions": {"ring": {…}}}. Raises Invalid."""
-    actions, of_all = metadata.get("actions", {}), f"{where}.actions"
+    actions, of_all = metadata.get("actions", {}), "metadata.actions"
     if not isinstance(actions, dict):
         raise Invalid(f"{of_all} must be an object: a JSON Schema for each action", field=of_all)
     if len(actions) > MOST_ACTIONS:
@@ -48,10 +48,10 @@ def check_actions(metadata: Metadata, *, where: str = "metadata", shipped: Shipp
     tool = find_tool(metadata, shipped)
     patterns = 0
     for name, schema in actions.items():
-        field = f"{of_all}.{name}"
+        field = f"{of_all}.{name[:64]}"
         check_action(name, field)
         if name in BUILT_IN or (tool is not None and name in tool.actions):
-            raise Invalid(f"{name} means something already", field=field)
+            raise Invalid(f"{field} means something already", field=field)
         try:
             patterns += schemas.compile_schema(schema).weight.patterns
         except Invalid as error:
@@ -60,14 +60,14 @@ def check_actions(metadata: Metadata, *, where: str = "metadata", shipped: Shipp
             raise Invalid(f"{of_all} have more than {MOST_PATTERNS} patterns", field=of_all)
 
 
-def check_reach(metadata: Metadata, *, where: str = "metadata") -> None:
+def check_reach(metadata: Metadata) -> None:
     """Raises Invalid."""
     reach = metadata.get("reach")
     if reach is not None and (isinstance(reach, bool) or not isinstance(reach, int | float) or reach < 0):
-        raise Invalid(f"{where}.reach is a number of units, or null", field=f"{where}.reach")
+        raise Invalid("metadata.reach is a number of units, or null", field="metadata.reach")
 
 
-def keep_state(metadata: Metadata, before: Metadata | None, *, shipped: Shipped = SHIPPED) -> dict[str, Any]:
+def keep_state(metadata: Metadata, before: Metadata | None, shipped: Shipped = SHIPPED) -> dict[str, Any]:
     """*metadata* as somebody wrote it, with what a tool keeps there as it was *before*; None: a new object, whose tool
     begins anew. Nobody forges notes, and nobody who changes a jukebox's name stops the music."""
     tool = find_tool(metadata, shipped)
@@ -82,14 +82,12 @@ def keep_state(metadata: Metadata, before: Metadata | None, *, shipped: Shipped 
     }
 
 
-def take_metadata(
-    metadata: Metadata, before: Metadata | None = None, *, where: str = "metadata", shipped: Shipped = SHIPPED
-) -> dict[str, Any]:
-    """What an object gets that somebody places or changes, whose metadata was *before*. Expects plain JSON. *where*: what
-    it is called in a refusal. Raises Invalid."""
-    check_actions(metadata, where=where, shipped=shipped)
-    check_reach(metadata, where=where)
-    return keep_state(metadata, before, shipped=shipped)
+def take_metadata(metadata: Metadata, before: Metadata | None = None, shipped: Shipped = SHIPPED) -> dict[str, Any]:
+    """What an object gets that somebody places or changes, whose metadata was *before*. Expects plain JSON. Raises
+    Invalid."""
+    check_actions(metadata, shipped)
+    check_reach(metadata)
+    return keep_state(metadata, before, shipped)
 
 
 def read_state(metadata: Metadata, tool: ShippedTool[S]) -> S:
