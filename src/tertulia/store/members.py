@@ -41,25 +41,38 @@ def add_member(work: Work, room_id: RoomId, user_id: UserId, username: str, role
     A member has read all that was said before they came.
     """
     ban = find_ban(work, room_id, user_id)
-    added = work.append(MemberAdded(user_id=user_id, username=username, role=role, by=by, created_at=work.now), room_id)
-    work.sql.execute(
-        insert(memberships).values(
-            room_id=room_id,
-            user_id=user_id,
-            role=role.value,
-            delivered_seq=added.seq,
-            read_seq=added.seq,
-            joined_at=work.now,
-            joined_seq=added.seq,
-        )
+    begin_memberships(
+        work, room_id, [MemberAdded(user_id=user_id, username=username, role=role, by=by, created_at=work.now)]
     )
-    work.notify(MembershipBegan(user_id=user_id, room_id=room_id, seq=added.seq))
-    _count(work, room_id, +1)
     if ban is not None:
         work.sql.execute(delete(bans).where(bans.c.room_id == room_id, bans.c.user_id == user_id))
     if ban is not None and ban.muted_until is not None and ban.muted_until > work.now:
         return update_member(work, get_member(work, room_id, user_id), role, ban.muted_until, by)
     return get_member(work, room_id, user_id)
+
+
+def begin_memberships(work: Work, room_id: RoomId, added: Sequence[MemberAdded]) -> list[MemberAdded]:
+    """Of people who are no members. Gives what was *added* at its places in the log."""
+    placed = work.append_all(added, room_id)
+    if not placed:
+        return placed
+    rows = [
+        {
+            "room_id": room_id,
+            "user_id": one.user_id,
+            "role": one.role.value,
+            "delivered_seq": one.seq,
+            "read_seq": one.seq,
+            "joined_at": work.now,
+            "joined_seq": one.seq,
+        }
+        for one in placed
+    ]
+    work.sql.execute(insert(memberships), rows)
+    for one in placed:
+        work.notify(MembershipBegan(user_id=one.user_id, room_id=room_id, seq=one.seq))
+    _count(work, room_id, len(placed))
+    return placed
 
 
 def remove_member(work: Work, room_id: RoomId, user_id: UserId, username: str, reason: LeaveReason, by: UserId) -> None:
@@ -68,13 +81,20 @@ def remove_member(work: Work, room_id: RoomId, user_id: UserId, username: str, r
         memberships.c.room_id == room_id, memberships.c.user_id == user_id, memberships.c.muted_until > work.now
     )
     muted_until = work.sql.execute(mute).scalar()
-    work.sql.execute(delete(memberships).where(memberships.c.room_id == room_id, memberships.c.user_id == user_id))
-    _count(work, room_id, -1)
-    work.append(MemberRemoved(user_id=user_id, username=username, reason=reason, by=by, created_at=work.now), room_id)
+    removed = MemberRemoved(user_id=user_id, username=username, reason=reason, by=by, created_at=work.now)
+    end_memberships(work, room_id, [removed])
     if reason in _BARRIERS:
         put_ban(work, room_id, user_id, Ban(kind=_BARRIERS[reason], muted_until=muted_until), by)
     elif muted_until is not None and reason is LeaveReason.LEFT:
         put_ban(work, room_id, user_id, Ban(kind=Barrier.LEFT, muted_until=muted_until), by)
+
+
+def end_memberships(work: Work, room_id: RoomId, removed: Sequence[MemberRemoved]) -> list[MemberRemoved]:
+    """Of people who are members; nothing is held against them. Gives what was *removed* at its places in the log."""
+    user_ids = [one.user_id for one in removed]
+    work.sql.execute(delete(memberships).where(memberships.c.room_id == room_id, memberships.c.user_id.in_(user_ids)))
+    _count(work, room_id, -len(removed))
+    return work.append_all(removed, room_id)
 
 
 _BARRIERS = {LeaveReason.KICKED: Barrier.KICKED, LeaveReason.BANNED: Barrier.BANNED}
@@ -111,6 +131,12 @@ def find_member(reader: Reader, room_id: RoomId, user_id: UserId) -> Membership 
         _memberships().where(memberships.c.room_id == room_id, memberships.c.user_id == user_id)
     ).one_or_none()
     return None if row is None else _membership(row)
+
+
+def find_members(reader: Reader, room_id: RoomId, user_ids: Collection[UserId]) -> list[Membership]:
+    """Those of *user_ids* who are members, by id."""
+    wanted = _memberships().where(memberships.c.room_id == room_id, memberships.c.user_id.in_(user_ids))
+    return [_membership(row) for row in reader.sql.execute(wanted.order_by(memberships.c.user_id))]
 
 
 def get_member(reader: Reader, room_id: RoomId, user_id: UserId) -> Membership:

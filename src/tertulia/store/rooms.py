@@ -202,6 +202,12 @@ def list_own(reader: Reader, user_id: UserId, room_ids: Collection[RoomId]) -> l
     return [_room(row, unread=row.unread, mention_count=row.mention_count) for row in reader.sql.execute(wanted)]
 
 
+def list_given(reader: Reader, user_id: UserId, room_ids: Collection[RoomId]) -> list[Room]:
+    """The same, with those too that *user_id* is no member of, and for whom nothing is unread there."""
+    wanted = _rooms_for(user_id, *_counts(rooms.c.id, user_id)).where(rooms.c.id.in_(room_ids))
+    return [_room(row, unread=row.unread, mention_count=row.mention_count) for row in reader.sql.execute(wanted)]
+
+
 def list_visible(reader: Reader, user_id: UserId | None, room_ids: Sequence[RoomId]) -> list[RoomId]:
     """Those of *room_ids* that are public, or that *user_id* is a member of; in the order in which they were given."""
     dialect = reader.sql.dialect.name

@@ -157,9 +157,16 @@ class Work(Reader):
             raise NoSuchRoom
         first = last - len(events) + 1
         placed = [event.placed(room_id, Seq(seq), message_id) for seq, event in enumerate(events, start=first)]
-        self.sql.execute(room_log.insert(), [self._row(event) for event in placed])
-        self.committed.events += cast("list[DurableEvent]", placed)
+        self.record(placed)
         return placed
+
+    def record(self, events: Sequence[Durable], *, is_news: bool = True) -> None:
+        """*events* at the places that they have been given already. *is_news*: they are published, too."""
+        if not events:
+            return
+        self.sql.execute(room_log.insert(), [self._row(event) for event in events])
+        if is_news:
+            self.committed.events += cast("Sequence[DurableEvent]", events)
 
     def _row(self, event: Durable) -> dict[str, Any]:
         """As the log keeps it."""

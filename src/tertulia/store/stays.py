@@ -1,0 +1,152 @@
+"""Stays: what of a talk somebody has heard, and so may read; and what they know of it that was changed afterwards.
+
+What lies within a stay is its borders, too: the membership that began, and its end. Nothing was said at either.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import BigInteger, ColumnElement, Join, Table, func, literal, literal_column, select, tuple_
+
+from tertulia.domain.events import MessageEdited, MessageSent
+from tertulia.domain.ids import MAX_ID, MessageId, RoomId, Seq, UserId
+from tertulia.domain.models import Message, Quote
+from tertulia.domain.quotes import first_line
+from tertulia.store.mentions import Called
+from tertulia.store.quotes import Edited, Now
+from tertulia.store.tables import messages, room_log, stays
+from tertulia.store.work import Reader, decode_payload
+
+_ENDLESS = literal(MAX_ID, BigInteger())
+_END = func.coalesce(stays.c.ended, _ENDLESS)
+
+
+class Within(Struct, frozen=True):
+    """Of a talk, only what lies within the stays of this user. *since*: where the last of them began; *until*: where it
+    ended, None if it goes on."""
+
+    user_id: UserId
+    since: Seq
+    until: Seq | None = None
+
+
+def find_within(reader: Reader, talk_id: RoomId, user_id: UserId) -> Within | None:
+    """None: they were never there."""
+    last = select(stays.c.began, stays.c.ended).where(stays.c.talk_id == talk_id, stays.c.user_id == user_id)
+    row = reader.sql.execute(last.order_by(stays.c.began.desc()).limit(1)).one_or_none()
+    return None if row is None else Within(user_id, row.began, row.ended)
+
+
+def heard(table: Table, within: Within, talk_id: RoomId) -> tuple[Join, ColumnElement[bool]]:
+    """What to select from, and where, for the rows of *table* (messages, or the log) that lie within those stays. In the
+    order of the stays, they are in the order of `seq`, and no others are looked at."""
+    during = (table.c.room_id == stays.c.talk_id) & (table.c.seq >= stays.c.began) & (table.c.seq <= _END)
+    return stays.join(table, during), (stays.c.talk_id == talk_id) & (stays.c.user_id == within.user_id)
+
+
+def was_heard(user_id: UserId, room_id: ColumnElement[Any], seq: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether that place in a talk's log lies within a stay of *user_id*: in the last that began before it."""
+    end = select(_END).where(stays.c.talk_id == room_id, stays.c.user_id == user_id, stays.c.began <= seq)
+    return seq <= func.coalesce(end.order_by(stays.c.began.desc()).limit(1).scalar_subquery(), 0)
+
+
+def has_heard(reader: Reader, user_id: UserId, message: Message) -> bool:
+    """*message* is in a talk."""
+    return bool(_heard_among(reader, user_id, [message.id]))
+
+
+# ---- what was changed
+
+
+def as_heard(reader: Reader, user_id: UserId, found: Sequence[Message]) -> list[Message]:
+    """Messages of talks as somebody knows them: an edit that they did not hear is unknown to them, and so is what a reply
+    quotes that they did not hear. What is deleted is deleted for all."""
+    quoted = {message.quote.message_id: message.quote for message in found if message.quote is not None}
+    known = as_known(reader, user_id, Now(quotes=quoted))
+    texts = _texts(reader, user_id, [one.id for one in found if one.is_edited and not one.is_deleted])
+    return [_as_known(message, texts.get(message.id), known.quotes) for message in found]
+
+
+def as_known(reader: Reader, user_id: UserId, now: Now) -> Now:
+    """How things stand for somebody who knows only what they have heard."""
+    if not now.quotes and not now.edited:
+        return now
+    quotes = _heard_among(reader, user_id, now.quotes) if now.quotes else set()
+    texts = _texts(reader, user_id, [*now.edited, *quotes])
+    return replace(
+        now,
+        quotes={message_id: _quote(now.quotes[message_id], texts.get(message_id)) for message_id in quotes},
+        edited={message_id: _edited(texts[message_id]) for message_id in now.edited if message_id in texts},
+    )
+
+
+def _as_known(message: Message, said: MessageSent | MessageEdited | None, quotes: Mapping[MessageId, Quote]) -> Message:
+    if message.quote is not None:
+        message = replace(message, quote=quotes.get(message.quote.message_id))
+    if said is None:
+        return message
+    return replace(
+        message,
+        content=said.content,
+        mentions=said.mentions,
+        mentions_here=said.mentions_here,
+        is_edited=isinstance(said, MessageEdited),
+        updated_at=said.updated_at if isinstance(said, MessageEdited) else None,
+    )
+
+
+def _quote(quote: Quote, said: MessageSent | MessageEdited | None) -> Quote:
+    return quote if said is None or quote.is_deleted else replace(quote, text=first_line(said.content))
+
+
+def _edited(said: MessageSent | MessageEdited) -> Edited:
+    return Edited(said.content, Called(said.mentions, said.mentions_here))
+
+
+def _heard_among(reader: Reader, user_id: UserId, message_ids: Collection[MessageId]) -> set[MessageId]:
+    wanted = select(messages.c.id).where(messages.c.id.in_(message_ids))
+    return set(reader.sql.execute(wanted.where(was_heard(user_id, messages.c.room_id, messages.c.seq))).scalars())
+
+
+def _texts(
+    reader: Reader, user_id: UserId, message_ids: Collection[MessageId]
+) -> dict[MessageId, MessageSent | MessageEdited]:
+    """Of those that were edited: the last that *user_id* heard of each, as the log has it."""
+    if not message_ids:
+        return {}
+    wanted = select(messages.c.id, messages.c.room_id, messages.c.seq).where(
+        messages.c.id.in_(message_ids), messages.c.is_edited
+    )
+    places = {row.id: (row.room_id, row.seq) for row in reader.sql.execute(wanted)}
+    if not places:
+        return {}
+    is_edit = room_log.c.type == literal_column("'message_edited'")  # written out: so a partial index answers
+    edits = select(room_log.c.message_id, room_log.c.room_id, func.max(room_log.c.seq).label("seq")).where(
+        is_edit, room_log.c.message_id.in_(places), was_heard(user_id, room_log.c.room_id, room_log.c.seq)
+    )
+    for row in reader.sql.execute(edits.group_by(room_log.c.message_id, room_log.c.room_id)):
+        places[row.message_id] = row.room_id, row.seq
+    columns = (room_log.c.payload, room_log.c.room_id, room_log.c.seq, room_log.c.message_id)
+    logged = select(*columns).where(tuple_(room_log.c.room_id, room_log.c.seq).in_(places.values()))
+    events = [decode_payload(*row) for row in reader.sql.execute(logged)]
+    return {event.message_id: event for event in events if isinstance(event, MessageSent | MessageEdited)}
+
+
+# ---- what is told to all who are there at once
+
+
+def overheard(reader: Reader, talk_id: RoomId, replies: Mapping[Seq, MessageId]) -> set[Seq]:
+    """Those of the *replies*, by their places in the talk's log, that are told without what they quote: somebody heard
+    them who had come after it was said."""
+    quoted = select(messages.c.id, messages.c.seq).where(messages.c.id.in_(set(replies.values())))
+    said = {row.id: row.seq for row in reader.sql.execute(quoted)}
+    asked = {seq: said[message_id] for seq, message_id in replies.items() if message_id in said}
+    if not asked:
+        return set()
+    came = select(stays.c.began, _END.label("end")).where(
+        stays.c.talk_id == talk_id, stays.c.began > min(asked.values()), stays.c.began < max(asked)
+    )
+    between = [(row.began, row.end) for row in reader.sql.execute(came)]
+    return {seq for seq, quoted_seq in asked.items() if any(quoted_seq < began < seq <= end for began, end in between)}
