@@ -9,7 +9,6 @@ from tertulia.domain import commands as c
 from tertulia.domain.errors import Invalid, NoSuchMessage, NoSuchRoom, NotAMember, RoleTooLow, TooLarge
 from tertulia.domain.events import MemberAdded, RoomDeleted, RoomUpdated
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
-from tertulia.domain.models import Space
 from tertulia.domain.roles import RoomRole, UserRole
 from tertulia.services.rooms import Rooms
 from tertulia.store.rooms import UNREAD_MOST
@@ -40,12 +39,6 @@ async def test_a_name_that_hides_or_turns_around_what_it_says_is_none(scene: Sce
     await scene.refuses(Invalid, ana, c.UpdateRoom(room_id=room.id, name=name))
 
 
-async def test_a_space_is_entered_in_its_middle(scene: Scene) -> None:
-    ana = await scene.user("ana")
-    room = await scene.room(ana, space=c.NewSpace(width=800, height=600, background="grass"))
-    assert room.space == Space(width=800, height=600, background="grass", speed=400, spawn_x=400, spawn_y=300)
-
-
 @pytest.mark.parametrize(
     "values",
     [
@@ -56,11 +49,7 @@ async def test_a_space_is_entered_in_its_middle(scene: Scene) -> None:
         {"name": "a\0b"},
         {"name": "\ud800"},
         {"name": "ok", "description": "x" * 1001},
-        {"name": "ok", "space": c.NewSpace(width=0.5, height=600)},
-        {"name": "ok", "space": c.NewSpace(width=float("nan"), height=600)},
-        {"name": "ok", "space": c.NewSpace(width=100, height=float("inf"))},
-        {"name": "ok", "space": c.NewSpace(width=100, height=100_001)},
-        {"name": "ok", "space": c.NewSpace(width=100, height=100, background="\0")},
+        {"name": "ok", "space": c.SpaceChange(width=0.5, height=600)},
     ],
 )
 async def test_a_room_with_impossible_values_is_not_made(scene: Scene, values: dict) -> None:
@@ -207,13 +196,13 @@ async def test_settings_are_small_plain_json(scene: Scene) -> None:
     def update(settings: dict) -> c.UpdateRoom:
         return c.UpdateRoom(room_id=room.id, settings=settings)
 
-    fine = {"a": [1, {"b": None}], "text": "ñ", "zero": "\0"}
+    fine = {"a": [1, {"b": None}], "text": "ñ"}
     assert (await scene.do(ana, update(fine))).settings == fine
     await scene.refuses(TooLarge, ana, update({"a": "x" * 4096}))
     deep: list = []
     for _ in range(2000):
         deep = [deep]
-    for settings in ({"a": deep}, {"a": 10**400}, {"a": "\ud800"}, {"a": object()}):
+    for settings in ({"a": deep}, {"a": 10**400}, {"a": "\ud800"}, {"a": "\0"}, {"a": object()}):
         await scene.refuses(Invalid, ana, update(settings))
 
 
