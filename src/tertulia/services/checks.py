@@ -88,7 +88,7 @@ def _is_plain(value: Any, depth: int) -> bool:
             return -MAX_ID <= value <= MAX_ID
         case float():
             return math.isfinite(value)
-        case list():
+        case list() | tuple():
             return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
         case dict():
             return depth > 0 and all("\0" not in str(key) and _is_plain(item, depth - 1) for key, item in value.items())
