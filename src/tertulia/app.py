@@ -16,7 +16,7 @@ from starlette.routing import WebSocketRoute
 from tertulia import __version__
 from tertulia.dialects import cafe, conversations, direct, rooms, simple
 from tertulia.domain.clock import utc_now
-from tertulia.fanout import Hub, LocalBackplane, RedisBackplane
+from tertulia.fanout import Hub, LocalBackplane, RedisBackplane, Spacing
 from tertulia.protocol.asyncapi import Channel
 from tertulia.protocol.dialect import Dialect, Limits
 from tertulia.protocol.door import Door, describe_problems
@@ -59,6 +59,7 @@ from tertulia.transport.revocation import Revocation
 from tertulia.transport.session import Lobby
 from tertulia.transport.sockets import HttpProtocol, SocketEndpoint, SocketLimits, Sockets, WebSocket
 from tertulia.transport.square import Square
+from tertulia.transport.steward import Steward
 
 FORM_BYTES = 16 * 1024
 """What a form may hold besides its file."""
@@ -102,7 +103,9 @@ def build(settings: Settings) -> Parts:
         sockets_per_user=settings.sockets_per_user,
         people=Presences(store, most_members=settings.presence_members),
         presence_hold=settings.presence_hold,
+        spacing=Spacing(lease=settings.space_lease, kept=settings.place_kept, visit=settings.visit_timeout),
     )
+    floors = hub.spaces
     messages = Messages(max_length=settings.max_message_length)
     services = Services(
         accounts=accounts,
@@ -116,9 +119,9 @@ def build(settings: Settings) -> Parts:
         reactions=Reactions(),
         pins=Pins(),
         marks=Marks(),
-        walks=Walks(store),
+        walks=Walks(store, floors, places_kept=settings.place_kept),
         objects=Objects(),
-        tools=Tools(store),
+        tools=Tools(store, floors),
         talks=Talks(store),
     )
     return Parts(
@@ -204,17 +207,21 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     store.on_commit = hub.publish
     revocation = Revocation(parts.authenticator, hub, utc_now)
     receipts = Receipts(parts.executor)
+    steward = Steward(parts.executor, hub, lease=settings.space_lease, kept=settings.place_kept)
+    hub.spaces.asks = steward
     hub.on_notice, hub.on_delivered = revocation.heed, receipts.on_delivered
     await store.start(migrate=settings.migrate_on_start)
     try:
         if settings.starter_room:
             await open_starter_cafe(store)
         await hub.start()
+        steward.start()
         watch = asyncio.create_task(revocation.watch())
         try:
             yield
         finally:
             watch.cancel()
+            await steward.stop()
             await hub.stop()
             await receipts.stop()
     finally:
@@ -351,6 +358,7 @@ def read_gauges(parts: Parts, sockets: Sockets) -> dict[str, tuple[str, float]]:
         "lagging": ("Connections that read too slowly just now", hub.lagging),
         "deliveries_total": ("Durable events, for each socket that they were written to", counters.deliveries),
         "announced_total": ("Ephemeral events, for each socket that they were written to", counters.announced),
+        "moves_total": ("Positions, for each socket that was told", counters.moves),
         "lagged_total": ("Times that a connection read too slowly", counters.lagging),
         "catch_ups_total": ("Subscriptions that were behind, and caught up", counters.catch_ups),
         "log_pages_total": ("Pages of the log read for who was behind", counters.log_pages),

@@ -160,6 +160,15 @@ class Settings(BaseSettings):
     presence_hold: Seconds = Field(
         3, description="Seconds before others are told that somebody came or went: a page loaded anew is neither."
     )
+    space_lease: Seconds = Field(
+        30, description="Seconds that a seat, and a part in the talk around it, is kept for somebody who is gone."
+    )
+    place_kept: Seconds = Field(
+        600, description="Seconds that somebody's place in a space is kept for them, also through a restart."
+    )
+    visit_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        300, description="Seconds after which somebody who entered a room by REST alone, and is not heard of, has left."
+    )
     slow_consumer_timeout: Seconds = Field(30, description="Seconds that a socket may be behind before it is closed.")
     write_high_water: Positive = Field(65_536, description="Unsent bytes from which on a socket counts as behind.")
     shutdown_spread: Seconds = Field(5, description="Seconds over which clients are told to come back after a restart.")

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tertulia.domain.events import DurableEvent, EphemeralEvent, Notice
 from tertulia.domain.ids import RoomId, Seq, UserId
+from tertulia.domain.models import Direction
 from tertulia.domain.roles import Status
 
 
@@ -95,7 +96,42 @@ class Shouted(Word, frozen=True, tag="shouted"):
     shouts: Sequence[Shout]
 
 
-AnyWord = Happened | Heads | Passed | Told | Arrived | Departed | Emptied | Beat | Ask | Everyone | Shouted
+class Strolled(Word, frozen=True, tag="strolled"):
+    """Where bodies of this node are: (user, x, y, direction, the gated area that they were let into)."""
+
+    room_id: RoomId
+    moves: Sequence[tuple[UserId, float, float, Direction, int | None]]
+
+
+class Whereabouts(Word, frozen=True, tag="whereabouts"):
+    """Say where your bodies are."""
+
+    room_id: RoomId
+
+
+class Retreated(Word, frozen=True, tag="retreated"):
+    """The user is in the room no longer, whatever sockets and visits put them there."""
+
+    room_id: RoomId
+    user_id: UserId
+
+
+AnyWord = (
+    Happened
+    | Heads
+    | Passed
+    | Told
+    | Arrived
+    | Departed
+    | Emptied
+    | Beat
+    | Ask
+    | Everyone
+    | Shouted
+    | Strolled
+    | Whereabouts
+    | Retreated
+)
 
 encoder = msgspec.msgpack.Encoder()
 decoder: msgspec.msgpack.Decoder[AnyWord] = msgspec.msgpack.Decoder(AnyWord)

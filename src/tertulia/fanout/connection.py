@@ -74,7 +74,7 @@ class Connection:
 
     __slots__ = (
         "actor", "address", "beat_at", "blocked", "dialect", "expires_at", "flow", "id", "last_heard", "on_removed",
-        "paused_since", "place", "rooms", "since", "socket", "status", "write",
+        "on_talk",        "paused_since", "place", "rooms", "since", "socket", "status", "write",
     )  # fmt: skip
 
     def __init__(self, socket: Socket, dialect: Dialect, access: Access, *, address: str = "") -> None:
@@ -93,6 +93,8 @@ class Connection:
         self.rooms: dict[RoomId, Subscription] = {}
         self.on_removed: Callable[[DurableEvent], None] | None = None
         """Told by what the log itself ended a subscription: the membership or the room is no more."""
+        self.on_talk: Callable[[RoomId], None] | None = None
+        """Told of talks that its user comes into, in a room that it is in; None for who does not want to know."""
         self.flow: Flow | None = None
         self.beat_at = 0.0
         self.place = 0

@@ -16,6 +16,7 @@ class Counters:
         "jumped",
         "lagging",
         "log_pages",
+        "moves",
         "slow_closed",
     )
 
@@ -24,6 +25,8 @@ class Counters:
         """Durable events, each counted for every socket it was written to."""
         self.announced = 0
         """Ephemeral events, counted for every socket."""
+        self.moves = 0
+        """Positions, counted for every socket that was told."""
         self.doubled = 0
         """Events that a feed had already: the echo of one's own, or published twice."""
         self.early = 0

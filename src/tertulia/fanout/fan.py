@@ -68,7 +68,7 @@ class Fan:
 
     __slots__ = (
         "_counters", "_on_turn", "_passing", "_reached", "_subscriptions_of", "feed", "groups", "idle_since", "is_dirty",
-        "moved_at", "position", "room_id", "subscriptions", "waiting",
+        "moved_at", "position", "room_id", "subscriptions", "waiting", "witness",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +89,8 @@ class Fan:
         self.is_dirty = False
         self.idle_since: float | None = None
         self.moved_at = 0.0
+        self.witness: Callable[[RoomId, Sequence[DurableEvent]], None] | None = None
+        """Told of all that is in the log, in order, after it was written."""
         self._passing: list[Passing] = []
         self._counters, self._subscriptions_of = counters, subscriptions_of
         self._on_turn, self._reached = on_turn, reached
@@ -163,6 +165,8 @@ class Fan:
         self._write(entries, passing)
         for connection, seq in reached:
             self._reached(connection, self.room_id, seq)
+        if entries and self.witness is not None:
+            self.witness(self.room_id, [entry.event for entry in entries])
 
     def _write(self, entries: Sequence[Entry], passing: Sequence[Passing]) -> None:
         odd = self._odd_ones(entries, passing)

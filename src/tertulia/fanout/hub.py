@@ -9,11 +9,13 @@ import msgspec
 from tertulia.domain.clock import Clock, utc_now
 from tertulia.domain.commands import RoomHead
 from tertulia.domain.events import (
+    BubbleUpdated,
     DurableEvent,
     EphemeralEvent,
     MembershipBegan,
     Notice,
     PresenceUpdated,
+    StayBegan,
     UserJoined,
     UserLeft,
     UserTyping,
@@ -21,14 +23,27 @@ from tertulia.domain.events import (
 from tertulia.domain.ids import EVERYWHERE, RoomId, Seq, UserId
 from tertulia.domain.models import Occupant
 from tertulia.domain.roles import Status
-from tertulia.fanout.backplane import AnyWord, Backplane, Happened, Heads, Passed, Shout, Shouted, Told
+from tertulia.fanout.backplane import (
+    AnyWord,
+    Backplane,
+    Happened,
+    Heads,
+    Passed,
+    Retreated,
+    Shout,
+    Shouted,
+    Strolled,
+    Told,
+    Whereabouts,
+)
 from tertulia.fanout.catchup import LogReader
 from tertulia.fanout.connection import Connection, Standing, Subscription
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.following import Following
-from tertulia.fanout.occupancy import Occupancy
+from tertulia.fanout.occupancy import Occupancy, Spot
 from tertulia.fanout.presence import PeopleReader, Presence
 from tertulia.fanout.rooms import Pacing, Rooms
+from tertulia.fanout.spaces import Spaces, Spacing
 from tertulia.fanout.sweep import Sweep
 from tertulia.fanout.wishes import WishList
 from tertulia.protocol.dialect import CloseReason
@@ -56,6 +71,7 @@ class Hub:
         pacing: Pacing = DEFAULT_PACING,
         people: PeopleReader | None = None,
         presence_hold: float = 3.0,
+        spacing: Spacing | None = None,
     ) -> None:
         """*heartbeat_interval*, *slow_consumer_timeout*, *presence_hold*: seconds."""
         self.backplane = backplane
@@ -70,7 +86,18 @@ class Hub:
         self._users: dict[UserId, list[Connection]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._occupancy = Occupancy(backplane.node, say=backplane.send, tell=self._moved)
+        self._occupancy = Occupancy(backplane.node, say=backplane.send, tell=self._moved, spot=self._spot)
+        self.spaces = Spaces(
+            self._occupancy,
+            self.counters,
+            say=backplane.send,
+            announce=self.announce,
+            hold=self._hold,
+            present=self._present,
+            retreat=self._retreat,
+            clock=clock,
+            spacing=spacing or Spacing(),
+        )
         self._presence = Presence(
             people, hold=presence_hold, tell=self._tell_presence, found=self._wants_to_be_seen, clock=clock
         )
@@ -87,8 +114,12 @@ class Hub:
             give_up=lambda connection: self.hang_up(connection, CloseReason.SLOW_CONSUMER),
             left=self._left,
             ended=self._following.ended,
-            emptied=self._occupancy.empty,
+            emptied=self._emptied,
             reached=self._reached,
+            witness=self.spaces.witness,
+            jumped=self.spaces.jumped,
+            dropped=self.spaces.close,
+            is_held=self.spaces.is_held,
         )
         self._sweep = Sweep(
             self._connections.keys(),
@@ -109,6 +140,7 @@ class Hub:
     async def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        await self.spaces.stop()
         await self._following.stop()
         await self._wishes.stop()
         await self._presence.stop(self._users.keys())
@@ -160,7 +192,7 @@ class Hub:
         self._lagging.pop(connection, None)
         self._sweep.remove(connection)
         self._following.forget(connection)
-        connection.flow = connection.on_removed = None
+        connection.flow = connection.on_removed = connection.on_talk = None
         mine = self._users[connection.user_id]
         mine.remove(connection)
         if not mine:
@@ -197,6 +229,7 @@ class Hub:
     def resume(self, connection: Connection) -> None:
         self._lagging.pop(connection, None)
         self._rooms.resume(connection)
+        self.spaces.resume(connection)
 
     # ---- rooms
 
@@ -225,19 +258,30 @@ class Hub:
         if is_present and not subscription.is_present:
             subscription.is_present = True
             self._occupancy.arrive(room_id, connection.user_id, connection.username, x, y)
-        elif x is not None and y is not None:
-            self._occupancy.place(room_id, connection.user_id, x, y)
+        if is_present:
+            self.spaces.watch(connection, room_id)
 
     def exit(self, connection: Connection, room_id: RoomId, reason: str) -> None:
         """Be in it no more, and hear it no more; but who follows all their rooms hears on. Membership is another
         matter."""
+        was_here = self._occupancy.is_own(room_id, connection.user_id)
         if connection not in self._following:
             self._rooms.unsubscribe(connection, room_id, reason)
-            return
+        else:
+            self._retire(connection, room_id, reason)
+        if was_here and self._occupancy.find(room_id, connection.user_id) is None:
+            self.spaces.let_go(room_id, connection.user_id)
+
+    def _retire(self, connection: Connection, room_id: RoomId, reason: str) -> None:
+        """It hears the room, and puts nobody in it."""
         subscription = connection.rooms.get(room_id)
         if subscription is not None:
             self._left(subscription, reason)
             subscription.is_present = False
+
+    def _retreat(self, room_id: RoomId, user_id: UserId) -> None:
+        for connection in self.connections_of(user_id):
+            self._retire(connection, room_id, "left")
 
     def follow(self, connection: Connection) -> None:
         """Hear from now on each room that its user becomes a member of, without being in it; those that there are, by
@@ -286,7 +330,7 @@ class Hub:
             self.announce(announced)
         for notice in committed.notices:
             self.backplane.send(Told(notice))
-            self.on_notice(notice)
+            self._heed(notice)
 
     def announce(self, event: EphemeralEvent, *, skip: Connection | None = None) -> None:
         """To those who are live in the room, on all nodes; who lags does not get it."""
@@ -310,11 +354,22 @@ class Hub:
             case Told():
                 if isinstance(word.notice, MembershipBegan):
                     self._following.heed(word.notice)
-                self.on_notice(word.notice)
+                self._heed(word.notice)
+            case Strolled() | Whereabouts() | Retreated():
+                self.spaces.hear(word)
             case Shouted():
                 self.on_shouts(word.shouts)
             case _:
                 self._occupancy.hear(node, word)
+
+    def _heed(self, notice: Notice) -> None:
+        if isinstance(notice, StayBegan):
+            self.spaces.began(notice)
+            for connection in self.connections_of(notice.user_id):
+                parent = connection.rooms.get(notice.parent_id)
+                if parent is not None and parent.is_present and connection.on_talk is not None:
+                    connection.on_talk(notice.room_id)
+        self.on_notice(notice)
 
     def _look(self, room_ids: Collection[RoomId] | None) -> None:
         self._rooms.look(room_ids)
@@ -326,6 +381,8 @@ class Hub:
         if isinstance(event, PresenceUpdated):
             self._announce_presence(event)
             return
+        if isinstance(event, BubbleUpdated):
+            self.spaces.hear_bubble(event)
         fan = self._rooms.fans.get(event.room_id)
         if fan is not None:
             skipped = skip.rooms.get(event.room_id) if skip is not None else None
@@ -392,6 +449,10 @@ class Hub:
     def _moved(self, event: UserJoined | UserLeft) -> None:
         if event.room_id != EVERYWHERE:
             self._tell_others(event)
+            if isinstance(event, UserJoined):
+                self.spaces.appeared(event.room_id, event.user_id, event.x, event.y)
+            else:
+                self.spaces.vanished(event.room_id, event.user_id, event.reason)
         elif isinstance(event, UserJoined):
             self._presence.come(event.user_id)
         else:
@@ -412,7 +473,22 @@ class Hub:
 
     def _left(self, subscription: Subscription, reason: str) -> None:
         if subscription.is_present:
+            self.spaces.unwatch(subscription.connection, subscription.room_id)
             self._occupancy.depart(subscription.room_id, subscription.connection.user_id, reason)
+
+    def _spot(self, room_id: RoomId, user_id: UserId) -> Spot | None:
+        return self.spaces.spot(room_id, user_id)
+
+    def _hold(self, room_id: RoomId, head: Seq | None) -> Seq:
+        return self._rooms.hold(room_id, head)
+
+    def _present(self, room_id: RoomId) -> list[Connection]:
+        fan = self._rooms.fans.get(room_id)
+        return [] if fan is None else [one.connection for one in fan.subscriptions if one.is_present]
+
+    def _emptied(self, room_id: RoomId) -> None:
+        self.spaces.close(room_id)
+        self._occupancy.empty(room_id)
 
     # ---- time
 
@@ -424,6 +500,7 @@ class Hub:
         """What is to be done once a second."""
         self._sweep.turn()
         self._rooms.sweep()
+        self.spaces.sweep()
         self._ticks += 1
         if self._ticks % 2:
             self._occupancy.beat(self.backplane.is_up)

@@ -8,12 +8,15 @@ or at all if it is undone while the nodes do not hear each other; and nothing he
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from itertools import islice
 from time import monotonic
 
+from msgspec import Struct
+
 from tertulia.domain.events import SHOWN_OCCUPANTS, UserJoined, UserLeft
 from tertulia.domain.ids import EVERYWHERE, RoomId, UserId
-from tertulia.domain.models import Occupant
+from tertulia.domain.models import Direction, Occupant
 from tertulia.domain.roles import Status
 from tertulia.fanout.backplane import AnyWord, Arrived, Ask, Beat, Departed, Emptied, Everyone
 
@@ -26,9 +29,22 @@ NOWHERE: frozenset[str] = frozenset()
 """One for all who are on no other node, which is nearly everybody."""
 
 
+def nowhere(room_id: RoomId, user_id: UserId) -> None:
+    """For where there are no spaces."""
+
+
+class Spot(Struct, frozen=True):
+    """Where somebody is in a space, and when they were last heard of there."""
+
+    x: float
+    y: float
+    direction: Direction
+    last_seen: datetime
+
+
 class _Present:
-    """A user in a room: *sockets* on this node, and the other *nodes* where they are too. *status*: as others see it;
-    said of those who are EVERYWHERE alone."""
+    """A user in a room: *sockets* on this node, and the other *nodes* where they are too. *x* and *y*: where they came
+    in. *status*: as others see it; said of those who are EVERYWHERE alone."""
 
     __slots__ = ("nodes", "sockets", "status", "username", "x", "y")
 
@@ -52,12 +68,18 @@ class _Peer:
 
 
 class Occupancy:
-    """Sans I/O. *say*: a word to all other nodes; *tell*: an event to this node's sockets in the room."""
+    """Sans I/O. *say*: a word to all other nodes; *tell*: an event to this node's sockets in the room; *spot*: where
+    somebody is in the room's space."""
 
     def __init__(
-        self, node: str, *, say: Callable[[AnyWord], None], tell: Callable[[UserJoined | UserLeft], None]
+        self,
+        node: str,
+        *,
+        say: Callable[[AnyWord], None],
+        tell: Callable[[UserJoined | UserLeft], None],
+        spot: Callable[[RoomId, UserId], Spot | None] = nowhere,
     ) -> None:
-        self._node, self._say, self._tell = node, say, tell
+        self._node, self._say, self._tell, self._spot = node, say, tell, spot
         self._rooms: dict[RoomId, dict[UserId, _Present]] = {}
         self._rooms_of: dict[UserId, set[RoomId]] = {}
         self._lists: dict[RoomId, list[Occupant]] = {}
@@ -71,14 +93,36 @@ class Occupancy:
         known = self._lists.get(room_id)
         if known is None:
             room = self._rooms.get(room_id, {})
-            known = [self._occupant(user, one) for user, one in room.items()]
+            known = [self._occupant(room_id, user, one) for user, one in room.items()]
             if known:
                 self._lists[room_id] = known
         return known
 
     def find(self, room_id: RoomId, user_id: UserId) -> Occupant | None:
         one = self._rooms.get(room_id, {}).get(user_id)
-        return None if one is None else self._occupant(user_id, one)
+        return None if one is None else self._occupant(room_id, user_id, one)
+
+    def relist(self, room_id: RoomId) -> None:
+        """Somebody has moved there."""
+        self._lists.pop(room_id, None)
+
+    def is_own(self, room_id: RoomId, user_id: UserId) -> bool:
+        """In the room by a socket of this node."""
+        one = self._rooms.get(room_id, {}).get(user_id)
+        return one is not None and one.sockets > 0
+
+    @property
+    def has_peers(self) -> bool:
+        return bool(self._peers)
+
+    def is_keeper(self, room_id: RoomId) -> bool:
+        """Whether this is the first, by name, of the nodes that somebody is in the room on: all agree which one is."""
+        nodes: set[str] = set()
+        for one in self._rooms.get(room_id, {}).values():
+            nodes |= one.nodes
+            if one.sockets:
+                nodes.add(self._node)
+        return min(nodes, default=self._node) == self._node
 
     def is_there(self, user_id: UserId) -> bool:
         """Connected, on whichever node."""
@@ -116,13 +160,6 @@ class Occupancy:
         if one.sockets:
             self._version += 1
             self._say(Arrived(self._version, EVERYWHERE, user_id, one.username, status=status))
-
-    def place(self, room_id: RoomId, user_id: UserId, x: float, y: float) -> None:
-        """Where they are now. The other nodes are not told; they hear of positions otherwise."""
-        one = self._rooms.get(room_id, {}).get(user_id)
-        if one is not None:
-            one.x, one.y = x, y
-            self._lists.pop(room_id, None)
 
     def depart(self, room_id: RoomId, user_id: UserId, reason: str) -> None:
         """With one socket."""
@@ -242,8 +279,20 @@ class Occupancy:
         for room_id in self._rooms_of.get(user_id, ()):
             self._lists.pop(room_id, None)
 
-    def _occupant(self, user_id: UserId, one: _Present) -> Occupant:
-        return Occupant(user_id=user_id, username=one.username, x=one.x, y=one.y, status=self.status_of(user_id).value)
+    def _occupant(self, room_id: RoomId, user_id: UserId, one: _Present) -> Occupant:
+        spot = self._spot(room_id, user_id)
+        status = self.status_of(user_id).value
+        if spot is None:
+            return Occupant(user_id=user_id, username=one.username, x=one.x, y=one.y, status=status)
+        return Occupant(
+            user_id=user_id,
+            username=one.username,
+            x=spot.x,
+            y=spot.y,
+            direction=spot.direction,
+            status=status,
+            last_seen=spot.last_seen,
+        )
 
     def _gone_from(self, node: str, room_id: RoomId, user_id: UserId, reason: str) -> None:
         one = self._rooms.get(room_id, {}).get(user_id)

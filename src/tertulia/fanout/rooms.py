@@ -37,7 +37,9 @@ class Rooms:
     or the room, at that very event, on every node.
 
     *left* is told of each subscription that ended, and why; *ended* of each that the log ended, and where; *emptied* of
-    a room that is no more; *reached* of each that was given a message to its own user, and where.
+    a room that is no more; *reached* of each that was given a message to its own user, and where. *witness* is told all
+    that is in a room's log, in order; *jumped*: but something was left out; *dropped*: it will be told no more. A room
+    that *is_held* is not dropped for want of listeners.
     """
 
     def __init__(
@@ -53,6 +55,10 @@ class Rooms:
         ended: Callable[[Connection, RoomId, Seq], None],
         emptied: Callable[[RoomId], None],
         reached: Callable[[Connection, RoomId, Seq], None],
+        witness: Callable[[RoomId, Sequence[DurableEvent]], None],
+        jumped: Callable[[RoomId], None],
+        dropped: Callable[[RoomId], None],
+        is_held: Callable[[RoomId], bool],
     ) -> None:
         self._fans: dict[RoomId, Fan] = {}
         self._dirty: list[Fan] = []
@@ -60,6 +66,7 @@ class Rooms:
         self._backplane, self._counters, self._pacing = backplane, counters, pacing
         self._connections_of, self._left, self._ended, self._emptied = connections_of, left, ended, emptied
         self._reached = reached
+        self._witness, self._jumped, self._dropped, self._is_held = witness, jumped, dropped, is_held
         self._catch_up = CatchUp(
             log,
             self._fans,
@@ -137,6 +144,11 @@ class Rooms:
             self._catch_up.ready(subscription)
         return subscription
 
+    def hold(self, room_id: RoomId, head: Seq | None) -> Seq:
+        """Have its feed, though nobody listens yet. Gives the place in the log after which the witness is told all.
+        *head*: an end that the log is known to have reached."""
+        return self._open(room_id, head).position
+
     def unsubscribe(self, connection: Connection, room_id: RoomId, reason: str) -> None:
         """After what is already on its way to it."""
         if room_id in connection.rooms:
@@ -169,7 +181,7 @@ class Rooms:
         self._catch_up.forget_old_pages()
         now = monotonic()
         for fan in list(self._fans.values()):
-            if fan.subscriptions:
+            if fan.subscriptions or self._is_held(fan.room_id):
                 fan.idle_since = None
             elif fan.idle_since is None:
                 fan.idle_since = now
@@ -210,6 +222,7 @@ class Rooms:
         if not fan.flush():
             for subscription in fan.everyone_falls_behind():
                 self._catch_up.ready(subscription)
+            self._jumped(fan.room_id)
             fan.flush()
         if fan.position != before:
             fan.moved_at = monotonic()
@@ -236,6 +249,7 @@ class Rooms:
                 on_turn=self._turn,
                 reached=self._reached,
             )
+            fan.witness = self._witness
             self._fans[room_id] = fan
             self._backplane.follow(room_id)
             self._watch.look([room_id])  # for what was committed before there was a feed to hear it
@@ -252,6 +266,7 @@ class Rooms:
         if self._fans.get(fan.room_id) is fan:
             del self._fans[fan.room_id]
             self._backplane.unfollow(fan.room_id)
+            self._dropped(fan.room_id)
 
     def _hold(self, subscription: Subscription) -> None:
         fan = self._fans[subscription.room_id]

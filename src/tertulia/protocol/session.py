@@ -4,15 +4,15 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from tertulia.domain.commands import Authenticate, Ping, Type
+from tertulia.domain.commands import Authenticate, Move, Ping, Type
 from tertulia.domain.errors import Malformed, MissingToken, TertuliaError, TooFast, UnknownCommand
 from tertulia.domain.ids import RoomId
 from tertulia.protocol.dialect import CloseReason, Dialect, Request, Unreadable
 
 MALFORMED_IN_A_ROW = 10
-COALESCED = (Type,)
-"""Commands of the moment: over their rate they are dropped, for the next one says it again; without a word, unless
-they bear an id."""
+COALESCED = (Type, Move)
+"""Commands of the moment: over their rate they are dropped, for the next one says it again (of moves the last one counts,
+later); without a word, unless they bear an id."""
 COALESCED_SHARE = 3.0
 """Their own allowance, as a multiple of that of all others."""
 BEFORE_READY = (Authenticate, Ping)
@@ -26,6 +26,13 @@ class Refuse(Struct, frozen=True):
     ref: Any = UNSET
 
 
+class Later(Struct, frozen=True):
+    """More of these than it may send: do this one in *wait* seconds, unless another of its kind comes before that."""
+
+    request: Request
+    wait: float
+
+
 class HangUp(Struct, frozen=True):
     """Answer with an error, if there is one, and close."""
 
@@ -34,7 +41,7 @@ class HangUp(Struct, frozen=True):
     retry_after: float | None = None
 
 
-Do = Request | Refuse | HangUp | None
+Do = Request | Refuse | HangUp | Later | None
 
 
 class Allowance:
@@ -124,5 +131,5 @@ class Session:
         if not wait:
             return request
         if request.ref is UNSET:
-            return None
+            return Later(request, wait) if isinstance(request.command, Move) else None
         return self._pay(now, Refuse(TooFast(wait), request.name, request.ref))

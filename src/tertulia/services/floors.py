@@ -21,7 +21,7 @@ class Floors(Protocol):
     async def enter(self, room: Room, actor: Actor, x: float | None, y: float | None) -> Occupant:
         """Be in it without a socket."""
 
-    async def walk(self, room: Room, actor: Actor, x: float, y: float, direction: Direction) -> Occupant:
+    async def walk_to(self, room: Room, actor: Actor, x: float, y: float, direction: Direction) -> Occupant:
         """Raises NotThere, NoSpace."""
 
     def leave(self, room_id: RoomId, actor: Actor) -> None:
@@ -43,7 +43,7 @@ class NoFloors:
     async def enter(self, room: Room, actor: Actor, x: float | None, y: float | None) -> Occupant:
         return Occupant(user_id=actor.user_id, username=actor.username, x=x, y=y)
 
-    async def walk(self, room: Room, actor: Actor, x: float, y: float, direction: Direction) -> Occupant:
+    async def walk_to(self, room: Room, actor: Actor, x: float, y: float, direction: Direction) -> Occupant:
         return Occupant(user_id=actor.user_id, username=actor.username, x=x, y=y, direction=direction)
 
     def leave(self, room_id: RoomId, actor: Actor) -> None:

@@ -13,6 +13,7 @@ from tertulia.store import Reader, Store, Work
 from tertulia.store.objects import list_objects
 from tertulia.store.places import forget_places, keep_places, list_places
 from tertulia.store.rooms import find_standing
+from tertulia.store.tools import list_seats
 
 NOBODY = UserId(0)
 
@@ -37,7 +38,7 @@ class Walks:
 
     async def walk(self, command: c.WalkTo, actor: Actor) -> Occupant:
         room = await self._room(command, actor)
-        return await self._floors.walk(room, actor, command.x, command.y, command.direction)
+        return await self._floors.walk_to(room, actor, command.x, command.y, command.direction)
 
     async def leave(self, command: c.LeaveSpace, actor: Actor) -> None:
         room = await self._room(command, actor)
@@ -73,7 +74,6 @@ class Walks:
     async def list_leases(self, command: c.ListLeases, actor: Actor | None) -> c.Leases:
         def look(reader: Reader) -> c.Leases:
             from tertulia.store.talks import list_open_stays
-            from tertulia.store.tools import list_seats
 
             return c.Leases(stays=list_open_stays(reader, command.room_id), seats=list_seats(reader, command.room_id))
 

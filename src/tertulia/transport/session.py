@@ -9,17 +9,17 @@ from random import random
 from time import monotonic
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from tertulia.domain import commands as c
 from tertulia.domain import errors as e
 from tertulia.domain.clock import Clock
 from tertulia.domain.events import DurableEvent, RoomDeleted, UserTyping
 from tertulia.domain.ids import RoomId, UserId
-from tertulia.domain.models import Access, Occupant, Space
-from tertulia.fanout import Connection, Hub
+from tertulia.domain.models import Access, Occupant
+from tertulia.fanout import Connection, Hub, Spot
 from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Request, Resume
-from tertulia.protocol.session import HangUp, Pace, Refuse, Session
+from tertulia.protocol.session import HangUp, Later, Pace, Refuse, Session
 from tertulia.protocol.socket import Socket
 from tertulia.services.authenticator import Authenticator
 from tertulia.services.executor import Executor, fault_of_ours
@@ -31,6 +31,8 @@ MOST_WAITING = 64
 """Frames of one socket that wait for the one before; above this it is read no further until they are done."""
 TYPING_EVERY = 3.0
 """Seconds between two tellings that somebody is typing in a room."""
+TALK = "(talk)"
+"""What a request is called by which the server lets a socket into a talk. Nobody asked, so a refusal is not told."""
 MOST_TYPED = 256
 """Places of which it is remembered when one was typing there."""
 
@@ -76,6 +78,7 @@ class SocketSession:
         "_dialect",
         "_in_band",
         "_is_paused",
+        "_late",
         "_lobby",
         "_posted",
         "_refusal",
@@ -111,6 +114,7 @@ class SocketSession:
         self._task: asyncio.Task[None] | None = None
         self._backlog: deque[str | bytes | Request] | None = None
         self._posted = 0
+        self._late: Request | None = None
         self._is_paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._typed_at: dict[c.Type, float] | None = None
@@ -180,6 +184,8 @@ class SocketSession:
             return
         if isinstance(do, Refuse):
             self._refuse(do)
+        elif isinstance(do, Later):
+            self._move_later(do)
         elif isinstance(do, HangUp):
             if do.refusal is not None:
                 self._refuse(do.refusal)
@@ -188,7 +194,9 @@ class SocketSession:
             self._do(do)
 
     def _do(self, request: Request) -> None:
-        if type(request.command) is c.SendMessage and self._connection is not None:
+        if type(request.command) is c.Move and self._connection is not None:
+            self._move(request, request.command, self._connection)
+        elif type(request.command) is c.SendMessage and self._connection is not None:
             self._posted += 1
             self._lobby.executor.post(request.command, self._connection.actor, partial(self._answer_post, request))
         elif self._posted:
@@ -197,6 +205,37 @@ class SocketSession:
             self._backlog.appendleft(request)
         else:
             self._start(self._run(request))
+
+    def _move(self, request: Request, move: c.Move, connection: Connection) -> None:
+        """At once, and without waiting for what was sent before: where one is now has nothing to do with it."""
+        try:
+            is_open = self._lobby.hub.spaces.walk(connection, move.room_id, move.x, move.y, move.direction)
+        except e.TertuliaError as error:
+            self._answer(request, error)
+            return
+        if not is_open:
+            self._start(self._run(request))
+        elif request.ref is not UNSET:
+            self._answer(request, None)
+
+    def _move_later(self, later: Later) -> None:
+        """More moves than it may send: of those that come before it may again the last one counts."""
+        if self._late is None:
+            asyncio.get_running_loop().call_later(later.wait, self._take_late)
+        self._late = later.request
+
+    def _take_late(self) -> None:
+        late, self._late = self._late, None
+        if late is not None and self._socket is not None:
+            self._do(late)
+
+    def _enter_talk(self, talk_id: RoomId) -> None:
+        """Its user has come into a talk: it hears that from now on, as if it had asked to."""
+        request = Request(c.EnterRoom(room_id=talk_id, joins=False), TALK)
+        if self._task is not None or self._backlog:
+            self._wait(request)
+        else:
+            self._do(request)
 
     def _answer_post(self, request: Request, outcome: c.SendResult | e.TertuliaError) -> None:
         self._posted -= 1
@@ -275,6 +314,8 @@ class SocketSession:
         if self._connection is None:
             self._connection = Connection(self._socket, self._dialect, access, address=self._address)
             self._connection.on_removed = self._removed
+            if self._dialect.enters_talks:
+                self._connection.on_talk = self._enter_talk
             self._lobby.hub.connect(self._connection)
             if self._is_paused:
                 self._connection.on_pause()
@@ -302,6 +343,10 @@ class SocketSession:
         try:
             self._answer(request, await self._result(request))
         except e.TertuliaError as error:
+            if request.name == TALK:
+                if isinstance(request.command, c.EnterRoom) and self._connection is not None:
+                    self._lobby.hub.spaces.ended(request.command.room_id, self._connection.user_id)
+                return
             self._answer(request, error)
             if self._connection is None and isinstance(error, e.Unauthenticated):
                 self._hang_up(reason_for(error))
@@ -318,8 +363,9 @@ class SocketSession:
             raise e.MissingToken
         match command:
             case c.EnterRoom():
-                snapshot = await self._lobby.executor.execute(command, connection.actor)
-                return self._entered(command, snapshot, connection)
+                return await self._enter(command, connection)
+            case c.Move():
+                return await self._walk(command, connection)
             case c.ExitRoom():
                 return self._lobby.hub.exit(connection, command.room_id, "left")
             case c.Listen():
@@ -330,17 +376,37 @@ class SocketSession:
             case _:
                 return await self._lobby.executor.execute(command, connection.actor)
 
+    async def _enter(self, command: c.EnterRoom, connection: Connection) -> Entered:
+        snapshot = await self._lobby.executor.execute(command, connection.actor)
+        if snapshot.room.space is not None:
+            await self._lobby.hub.spaces.open(command.room_id)
+        return self._entered(command, snapshot, connection)
+
+    async def _walk(self, move: c.Move, connection: Connection) -> None:
+        """Where nobody has walked before on this node."""
+        spaces = self._lobby.hub.spaces
+        if move.room_id not in connection.rooms:
+            raise e.NotThere
+        if await spaces.open(move.room_id) is None:
+            raise e.NoSpace
+        spaces.walk(connection, move.room_id, move.x, move.y, move.direction)
+
     def _entered(self, command: c.EnterRoom, snapshot: c.Snapshot, connection: Connection) -> Entered:
         hub, room_id, user_id = self._lobby.hub, snapshot.room.id, connection.user_id
         result = how_to_go_on(command, snapshot)
-        here = hub.find_occupant(room_id, user_id)
-        if here is not None and (command.x is None or command.y is None):  # where they are with another socket
-            return Entered(snapshot=snapshot, users=hub.occupants(room_id), result=result, x=here.x, y=here.y)
-        x, y = place_in(snapshot.room.space, command.x, command.y)
-        users = [one for one in hub.occupants(room_id) if one.user_id != user_id]
-        status = hub.status_of(user_id).value
-        users.append(Occupant(user_id=user_id, username=connection.actor.username, x=x, y=y, status=status))
-        return Entered(snapshot=snapshot, users=users, result=result, x=x, y=y)
+        spot = hub.spaces.arrive(room_id, user_id, command.x, command.y)
+        users = hub.occupants(room_id)
+        if hub.find_occupant(room_id, user_id) is None:
+            users = [*users, occupant(connection, hub.status_of(user_id).value, spot)]
+        return Entered(
+            snapshot=snapshot,
+            users=users,
+            result=result,
+            x=None if spot is None else spot.x,
+            y=None if spot is None else spot.y,
+            bubbles=hub.spaces.bubbles(room_id),
+            now=self._lobby.clock(),
+        )
 
     async def _type(self, command: c.Type, connection: Connection) -> None:
         """Of what is said too often, or where one may say nothing just now, nobody is told."""
@@ -355,6 +421,9 @@ class SocketSession:
         self._typed_at[command] = now
         voice = c.FindVoice(room_id=room_id, user_id=command.user_id)
         room_id = await self._lobby.executor.execute(voice, actor)
+        if room_id is not None:
+            is_inside, talk_id = hub.spaces.find_area_talk(room_id, actor.user_id)
+            room_id = talk_id if is_inside else room_id  # who is in a quiet area is seen typing there alone
         if room_id is not None:
             event = UserTyping(room_id=room_id, user_id=actor.user_id, username=actor.username)
             hub.announce(event, skip=connection)
@@ -385,6 +454,9 @@ class SocketSession:
             x=entered.x,
             y=entered.y,
         )
+        if self._connection.on_talk is not None:
+            for talk_id in self._lobby.hub.spaces.talks_of(command.room_id, self._connection.user_id):
+                self._enter_talk(talk_id)
 
     def _refuse(self, refusal: Refuse) -> None:
         frame = self._dialect.error(refusal.error, refusal.name, refusal.ref)
@@ -429,15 +501,22 @@ def reason_for(error: e.TertuliaError) -> CloseReason:
 def how_to_go_on(command: c.EnterRoom, snapshot: c.Snapshot) -> Resume:
     if command.after is None:
         return Resume.FRESH
-    if command.after > snapshot.seq or command.epoch not in (None, snapshot.epoch):
+    if not snapshot.since <= command.after <= snapshot.seq or command.epoch not in (None, snapshot.epoch):
         return Resume.RESET  # another log than the one the client knows: a restored backup
     return Resume.RESUMED
 
 
-def place_in(space: Space | None, x: float | None, y: float | None) -> tuple[float | None, float | None]:
-    """Where somebody who enters stands: where they said, within the room; else at its spawn point."""
-    if space is None:
-        return None, None
-    if x is None or y is None:
-        return space.spawn_points[0].x, space.spawn_points[0].y
-    return min(max(x, 0.0), space.width), min(max(y, 0.0), space.height)
+def occupant(connection: Connection, status: str, spot: Spot | None) -> Occupant:
+    """Somebody who is about to be in a room."""
+    actor = connection.actor
+    if spot is None:
+        return Occupant(user_id=actor.user_id, username=actor.username, status=status)
+    return Occupant(
+        user_id=actor.user_id,
+        username=actor.username,
+        x=spot.x,
+        y=spot.y,
+        direction=spot.direction,
+        status=status,
+        last_seen=spot.last_seen,
+    )

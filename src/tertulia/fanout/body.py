@@ -1,0 +1,65 @@
+"""The body: where one user stands in one space, on whichever of their sockets they walk."""
+
+from time import monotonic
+
+from msgspec import Struct
+
+from tertulia.domain.ids import ObjectId, RoomId, UserId
+from tertulia.domain.models import Direction, Place
+from tertulia.fanout.connection import Connection
+from tertulia.fanout.floor import Budget
+
+
+class Wish(Struct, frozen=True):
+    """Where somebody wants to go who waits at a door. *at*: since when, by the monotonic clock."""
+
+    x: float
+    y: float
+    direction: Direction
+    by: Connection | None
+    at: float
+
+
+class Body:
+    """One who is in the room, or was a moment ago (*gone_at*): their place is kept for when they are back.
+
+    *area_id*: the gated area that they have been let into. *seat*: what they sit on; *risen_from*: what they have got up
+    from, which the log does not say yet. *asks_for*: the area that they ask to be let into, for *wish*; *refused*: when
+    they may ask for an area again. *by*: the connection that moved them last. Times are of the monotonic clock.
+    """
+
+    __slots__ = (
+        "area_id", "asks_for", "budget", "by", "direction", "gone_at", "is_here", "moved_at", "refused", "risen_from",
+        "seat", "seen_at", "user_id", "wish", "x", "y",
+    )  # fmt: skip
+
+    def __init__(self, user_id: UserId, x: float, y: float) -> None:
+        self.user_id, self.x, self.y = user_id, x, y
+        self.direction: Direction = None
+        self.area_id: int | None = None
+        self.asks_for: int | None = None
+        self.wish: Wish | None = None
+        self.refused: dict[int, float] | None = None
+        self.seat: ObjectId | None = None
+        self.risen_from: ObjectId | None = None
+        self.budget = Budget()
+        self.by: Connection | None = None
+        self.is_here = False
+        self.moved_at = self.seen_at = monotonic()
+        self.gone_at: float | None = self.seen_at
+
+    def place(self, room_id: RoomId) -> Place:
+        return Place(
+            room_id=room_id, user_id=self.user_id, x=self.x, y=self.y, direction=self.direction, area_id=self.area_id
+        )
+
+
+class Viewer:
+    """A connection that sees the space from where its user stands. *has_missed*: it was not told something, for its
+    socket took nothing."""
+
+    __slots__ = ("connection", "has_missed", "user_id")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection, self.user_id = connection, connection.user_id
+        self.has_missed = False

@@ -1,0 +1,462 @@
+"""A live space: one room's floor on one node, the bodies on it, who sees them, and who stands together.
+
+The node that a body's socket is on decides where it goes; the others hear of it, and believe it. Whatever is stored
+(furniture, seats, areas, who was let in) comes from the room's log, in its order; what a body's steps ask of the store
+is asked through `Asks`, and nothing waits for it but the step itself.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from time import monotonic
+from typing import Protocol
+
+from msgspec import UNSET
+
+from tertulia.domain.commands import OpenedFloor
+from tertulia.domain.errors import NobodyNear, NotThere, TertuliaError
+from tertulia.domain.events import BubbleUpdated, DurableEvent, PositionUpdated
+from tertulia.domain.ids import ObjectId, RoomId, UserId
+from tertulia.domain.models import Direction, Place, Voice
+from tertulia.fanout.body import Body, Viewer, Wish
+from tertulia.fanout.bubbles import Bubbles, Person
+from tertulia.fanout.connection import Connection
+from tertulia.fanout.counters import Counters
+from tertulia.fanout.floor import Change, Floor
+from tertulia.fanout.interest import Interest, Telling
+
+AT_REST = 1.0
+"""Seconds without a step after which somebody may be drawn into a bubble."""
+ASK_AGAIN = 1.0
+"""Seconds until a door that was refused is knocked at again."""
+PATIENCE = 3.0
+"""Seconds after which somebody who waited at a door does not go where they wanted to."""
+ROUNDED = 0.0051
+"""How far a place that was rounded for the wire may be off."""
+Moved = tuple[UserId, float, float, Direction, int | None]
+
+
+class Asks(Protocol):
+    """What a space asks of the store. Nothing is awaited; what there is to be told comes back by a method of `Spaces`."""
+
+    async def open_floor(self, room_id: RoomId) -> OpenedFloor | None:
+        """Raises Unavailable."""
+
+    def enter_area(self, room_id: RoomId, area_id: int, user_id: UserId) -> None: ...
+    def leave_area(self, room_id: RoomId, area_id: int | None, user_id: UserId) -> None: ...
+    def free_seat(self, room_id: RoomId, user_id: UserId) -> None: ...
+    def gather(self, talk_id: RoomId, user_ids: Collection[UserId]) -> None: ...
+
+
+class LiveSpace:
+    """*is_own*: whether a user is in the room by a socket, or a visit, of this node. *wake*: there is something to tell
+    with the next tick."""
+
+    def __init__(
+        self,
+        opened: OpenedFloor,
+        asks: Asks,
+        counters: Counters,
+        *,
+        is_own: Callable[[RoomId, UserId], bool],
+        wake: Callable[["LiveSpace"], None],
+        lease: float,
+    ) -> None:
+        """*lease*: seconds that somebody who is gone keeps their seat, and their part in what is said around it."""
+        self.room_id = opened.room.id
+        self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
+        self.interest = Interest(self.room_id)
+        self.bubbles = Bubbles(self.room_id, earshot=self.floor.space.earshot)
+        self.bodies: dict[UserId, Body] = {}
+        self.stays: dict[UserId, set[RoomId]] = {}
+        """The talks that people are in, as far as it is known here."""
+        self.area_talks: dict[int, RoomId] = {}
+        self.talkers = set(opened.talkers)
+        self.restless_until = 0.0
+        """Until when bubbles may change, if nobody moves any more."""
+        self.outbox: dict[UserId, Body] = {}
+        """Whose steps the other nodes are still to be told."""
+        self.unsaved: dict[UserId, Body] = {}
+        """Whose places are still to be written down."""
+        self._viewers: dict[Connection, Viewer] = {}
+        self._corrections: dict[Connection, Body] = {}
+        self._asks, self._counters, self._is_own, self._wake, self._lease = asks, counters, is_own, wake, lease
+        self._recall(opened)
+
+    def _recall(self, opened: OpenedFloor) -> None:
+        """Where people stood, and which areas they had been let into."""
+        for stay in opened.stays:
+            self.stays.setdefault(stay.user_id, set()).add(stay.talk_id)
+            if stay.area_id is not None:
+                self.area_talks[stay.area_id] = stay.talk_id
+        inside = {(stay.user_id, stay.area_id) for stay in opened.stays}
+        for place in opened.places:
+            area_id = place.area_id if (place.user_id, place.area_id) in inside else None
+            body = self.bodies[place.user_id] = Body(place.user_id, place.x, place.y)
+            body.direction, body.area_id = place.direction, area_id
+            self._put_right(body)
+
+    def reopen(self, opened: OpenedFloor) -> None:
+        """The log has gone on without us: this is how the floor is now."""
+        self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
+        self._rearrange(has_new_areas=True)
+
+    # ---- coming and going
+
+    def arrive(self, user_id: UserId, x: float | None, y: float | None) -> Body:
+        """Somebody comes in. Where they wish, if they are new; who has a place already goes on from there."""
+        body = self.bodies.get(user_id)
+        if body is None:
+            wished = self.floor.spawn(user_id) if x is None or y is None else (x, y)
+            body = self.bodies[user_id] = Body(user_id, *self.floor.settle(*wished, inside=None))
+        else:
+            self._put_right(body)
+            if x is not None and y is not None and body.seat is None:
+                self.walk(body, x, y, None, None)
+        return body
+
+    def appear(self, user_id: UserId, x: float | None, y: float | None) -> None:
+        """They are in the room now, on whichever node."""
+        body = self.bodies.get(user_id)
+        if body is None:
+            body = self.bodies[user_id] = Body(
+                user_id, *(self.floor.spawn(user_id) if x is None or y is None else (x, y))
+            )
+        elif x is not None and y is not None and not self._is_own(self.room_id, user_id):
+            body.x, body.y = x, y
+        body.is_here, body.gone_at, body.seen_at = True, None, monotonic()
+        seat = self.floor.seats.get(user_id)
+        if seat is not None and body.seat is None:
+            self._sit(body, seat)
+        self.interest.put(user_id, body.x, body.y, body.direction, is_told=body.direction is None)  # by `user_joined`
+        self._show(body)
+
+    def vanish(self, user_id: UserId, *, for_good: bool) -> list[BubbleUpdated]:
+        """They are in the room no longer. Not *for_good*: their place is kept for them, and for a while their seat."""
+        body = self.bodies.get(user_id)
+        if body is None:
+            return []
+        self.interest.remove(user_id)
+        self.outbox.pop(user_id, None)
+        body.is_here, body.gone_at, body.by, body.wish = False, monotonic(), None, None
+        self._unsettle(self._lease)
+        if not for_good:
+            return []
+        del self.bodies[user_id]
+        self.unsaved.pop(user_id, None)
+        return self.bubbles.remove(user_id)
+
+    def let_go(self, user_id: UserId) -> None:
+        """They have left of their own accord, from this node: what they held is free at once."""
+        if user_id in self.floor.seats:
+            self._asks.free_seat(self.room_id, user_id)
+        if user_id in self.stays:
+            self._asks.leave_area(self.room_id, None, user_id)
+
+    def forget_old(self, now: float, kept: float) -> None:
+        """Those who are gone for longer than *kept* seconds; who is so for longer than the lease is in no area."""
+        for body in [one for one in self.bodies.values() if one.gone_at is not None]:
+            gone_for = now - (body.gone_at or now)
+            if gone_for > kept:
+                del self.bodies[body.user_id]
+            elif gone_for > self._lease:
+                body.area_id = None
+
+    def watch(self, connection: Connection) -> None:
+        """It has just been told where everybody is."""
+        self.unwatch(connection)
+        viewer = self._viewers[connection] = Viewer(connection)
+        self.interest.watch(viewer)
+
+    def show_all(self, connection: Connection) -> None:
+        """With the next tick: it has not been told where anybody is."""
+        viewer = self._viewers.get(connection)
+        if viewer is not None:
+            self.interest.refresh(viewer)
+            self._wake(self)
+
+    def unwatch(self, connection: Connection) -> None:
+        viewer = self._viewers.pop(connection, None)
+        self._corrections.pop(connection, None)
+        if viewer is not None:
+            self.interest.unwatch(viewer)
+        body = self.bodies.get(connection.user_id)
+        if body is not None and body.by is connection:
+            body.by = None
+
+    def resume(self, connection: Connection) -> None:
+        """Its socket takes again: it is shown all that it sees."""
+        viewer = self._viewers.get(connection)
+        if viewer is not None and viewer.has_missed:
+            viewer.has_missed = False
+            self.show_all(connection)
+
+    # ---- walking
+
+    def walk(self, body: Body, x: float, y: float, direction: Direction, by: Connection | None) -> None:
+        """As far as walls, doors and speed allow. *by*: who is told if that is not where they wanted to be."""
+        now = body.seen_at = monotonic()
+        if direction is None:
+            direction = body.direction
+        if body.seat is not None and not self._gets_up(body, x, y):
+            self._turn(body, direction)
+            return
+        floor, inside = self.floor, body.area_id
+        step = floor.walk(body.x, body.y, x, y, inside=inside, reach=body.budget.left(now, floor.space.speed))
+        if step.length:
+            body.budget.spend(step.length)
+            body.x, body.y, body.direction, body.by, body.moved_at = step.x, step.y, direction, by, now
+            self._show(body)
+        else:
+            self._turn(body, direction)
+        if inside is not None and step.area_id is None:
+            body.area_id = None
+            self._asks.leave_area(self.room_id, inside, body.user_id)
+        if step.door is not None:
+            self._knock(body, step.door, Wish(x, y, direction, by, now))
+        elif by is not None and (abs(step.x - x) > ROUNDED or abs(step.y - y) > ROUNDED):
+            self._correct(body, by)
+
+    def _turn(self, body: Body, direction: Direction) -> None:
+        if direction != body.direction:
+            body.direction = direction
+            self._show(body)
+
+    def _gets_up(self, body: Body, x: float, y: float) -> bool:
+        """Who sits and walks away gets up; who only turns does not."""
+        if abs(x - body.x) <= 1 and abs(y - body.y) <= 1:
+            return False
+        body.risen_from, body.seat = body.seat, None
+        self._asks.free_seat(self.room_id, body.user_id)
+        return True
+
+    def follow(self, moves: Iterable[Moved]) -> None:
+        """Another node says where its bodies are."""
+        for user_id, x, y, direction, area_id in moves:
+            body = self.bodies.get(user_id)
+            if body is not None and body.is_here:
+                body.x, body.y, body.direction, body.area_id = x, y, direction, area_id
+                body.moved_at = body.seen_at = monotonic()
+                self._show(body, is_news=False)
+
+    def _show(self, body: Body, *, is_news: bool = True) -> None:
+        """Where it is now. *is_news*: to the other nodes, too."""
+        if not body.is_here:
+            return
+        self.interest.put(body.user_id, body.x, body.y, body.direction)
+        if is_news:
+            self.outbox[body.user_id] = self.unsaved[body.user_id] = body
+        self._unsettle(AT_REST)
+        self._wake(self)
+
+    def _correct(self, body: Body, connection: Connection) -> None:
+        self._corrections[connection] = body
+        self._wake(self)
+
+    def _unsettle(self, seconds: float) -> None:
+        self.restless_until = max(self.restless_until, monotonic() + seconds + 1.0)
+
+    # ---- doors
+
+    def _knock(self, body: Body, area_id: int, wish: Wish) -> None:
+        body.wish = wish
+        if body.asks_for == area_id:
+            return
+        if body.refused is not None and wish.at < body.refused.get(area_id, 0.0):
+            if wish.by is not None:
+                self._correct(body, wish.by)
+            return
+        body.asks_for = area_id
+        self._asks.enter_area(self.room_id, area_id, body.user_id)
+
+    def admitted(self, user_id: UserId, area_id: int, talk_id: RoomId) -> None:
+        """The store has let them in: they go on to where they wanted to be."""
+        self.area_talks[area_id] = talk_id
+        body = self.bodies.get(user_id)
+        if body is None or not body.is_here:
+            self._asks.leave_area(self.room_id, area_id, user_id)
+            return
+        wish, body.wish, body.asks_for = body.wish, None, None
+        body.area_id = area_id
+        if wish is not None and monotonic() - wish.at < PATIENCE:
+            self.walk(body, wish.x, wish.y, wish.direction, wish.by)
+        gate = self.floor.gate_at(body.x, body.y)
+        if body.area_id is not None and (gate is None or gate.id != body.area_id):  # they changed their mind
+            self._asks.leave_area(self.room_id, body.area_id, user_id)
+            body.area_id = None
+        self._show(body)
+
+    def refused(self, user_id: UserId, area_id: int, error: TertuliaError) -> None:
+        body = self.bodies.get(user_id)
+        if body is None:
+            return
+        wish, body.wish, body.asks_for = body.wish, None, None
+        body.refused = {**(body.refused or {}), area_id: monotonic() + ASK_AGAIN}
+        self._put_right(body)  # the area may have been made around them
+        if wish is not None and wish.by is not None and wish.by in self._viewers:
+            frame = wish.by.dialect.error(error, "update_position", UNSET)
+            if frame is not None:
+                wish.by.write(frame)
+            self._correct(body, wish.by)
+
+    def _put_right(self, body: Body) -> None:
+        """Out of what is solid, and of areas that they were not let into."""
+        x, y = self.floor.settle(body.x, body.y, inside=body.area_id)
+        if (x, y) == (body.x, body.y):
+            return
+        body.x, body.y, body.moved_at = x, y, monotonic()
+        self._show(body)
+        for connection in self._viewers:
+            if connection.user_id == body.user_id:
+                self._correct(body, connection)
+
+    # ---- what the log says
+
+    def apply(self, events: Sequence[DurableEvent]) -> None:
+        """In the log's order."""
+        changes = {self.floor.apply(event) for event in events}
+        if changes != {Change.NOTHING}:
+            self._rearrange(has_new_areas=Change.SPACE in changes)
+
+    def _rearrange(self, *, has_new_areas: bool) -> None:
+        """Furniture has moved, or the floor itself has changed: so do those who stand or sit there."""
+        seats = self.floor.seats
+        for body in list(self.bodies.values()):
+            seat = seats.get(body.user_id)
+            if seat is None:
+                body.seat = body.risen_from = None
+            elif seat != body.risen_from:
+                body.risen_from = None
+                self._sit(body, seat)
+            if body.is_here and not self._is_own(self.room_id, body.user_id):
+                continue  # the node that it is on says where it is
+            if has_new_areas:
+                self._look_about(body)
+            if body.seat is None and body.asks_for is None:
+                self._put_right(body)
+        if has_new_areas:
+            self.bubbles.earshot = self.floor.space.earshot
+        self._unsettle(AT_REST)
+
+    def _sit(self, body: Body, seat: ObjectId) -> None:
+        body.seat = seat
+        place = self.floor.seat_place(self.floor.objects[seat])
+        if place is not None and place != (body.x, body.y):
+            body.x, body.y = place
+            body.moved_at = monotonic()
+            self._show(body, is_news=self._is_own(self.room_id, body.user_id))
+
+    def _look_about(self, body: Body) -> None:
+        """Areas are not what they were: who stands within one asks to be let in, as if they came."""
+        gate = self.floor.gate_at(body.x, body.y)
+        if body.area_id is not None and (gate is None or gate.id != body.area_id):
+            self._asks.leave_area(self.room_id, body.area_id, body.user_id)
+            body.area_id = None
+        if gate is not None and body.is_here:
+            body.asks_for = gate.id
+            self._asks.enter_area(self.room_id, gate.id, body.user_id)
+
+    # ---- what is said
+
+    def voice(self, user_id: UserId, *, nearby: bool) -> tuple[Voice | None, list[BubbleUpdated]]:
+        """Where that goes what they say, and which bubbles this has changed. Raises NobodyNear, NotThere."""
+        body = self.bodies.get(user_id)
+        if nearby:
+            if body is None or not body.is_here:
+                raise NotThere
+            bubble, changed = self.bubbles.speak(user_id, self.people())
+            if bubble is None:
+                raise NobodyNear
+            return Voice(bubble_id=bubble.bubble_id, talk_id=bubble.talk_id, hearers=bubble.user_ids), changed
+        area = None if body is None or body.area_id is None else self.floor.find_area(body.area_id)
+        if area is not None and area.keeps_talk:
+            return Voice(area_id=area.id), []
+        return (Voice() if user_id in self.talkers else None), []
+
+    def find_area_talk(self, user_id: UserId) -> tuple[bool, RoomId | None]:
+        """Whether they stand in an area that keeps what is said in it, and its talk, if it is known here."""
+        body = self.bodies.get(user_id)
+        area = None if body is None or body.area_id is None else self.floor.find_area(body.area_id)
+        if area is None or not area.keeps_talk:
+            return False, None
+        return True, self.area_talks.get(area.id)
+
+    def people(self) -> dict[UserId, Person]:
+        """All who are here, and those who will be back in a moment, perhaps."""
+        now = monotonic()
+        return {
+            body.user_id: Person(
+                body.x, body.y, now - body.moved_at >= AT_REST, self.floor.enclosure_at(body.x, body.y)
+            )
+            for body in self.bodies.values()
+            if body.is_here or (body.gone_at is not None and now - body.gone_at < self._lease)
+        }
+
+    # ---- ticks
+
+    @property
+    def is_settled(self) -> bool:
+        return self.interest.is_settled and not self._corrections
+
+    def tick(self, at: int) -> None:
+        """*at*: milliseconds since 1970."""
+        for telling in self.interest.tick():
+            self._tell(telling, at)
+        corrections, self._corrections = self._corrections, {}
+        for connection, body in corrections.items():
+            frame = connection.dialect.encode(self.position(body), False)
+            if frame is not None and connection.paused_since is None:
+                connection.write(frame)
+
+    def position(self, body: Body) -> PositionUpdated:
+        return PositionUpdated(
+            room_id=self.room_id,
+            user_id=body.user_id,
+            x=round(body.x, 2),
+            y=round(body.y, 2),
+            direction=body.direction,
+        )
+
+    def _tell(self, telling: Telling, at: int) -> None:
+        """To all viewers what was built once for each dialect; but who walks is not told by single events of the very
+        steps that they took."""
+        moves = telling.moves
+        batches: dict[str, bytes] = {}
+        for viewer in telling.viewers:
+            connection = viewer.connection
+            if connection.paused_since is not None:
+                viewer.has_missed = True
+                continue
+            dialect = connection.dialect
+            if dialect.batches_moves:
+                data = batches.get(dialect.name)
+                if data is None:
+                    frame = dialect.moves(self.room_id, at, [move.event for move in moves], telling.gone)
+                    data = batches[dialect.name] = frame or b""
+            else:
+                body = self.bodies.get(viewer.user_id)
+                skipped = viewer.user_id if body is not None and body.by is connection else None
+                data = b"".join(move.frame(dialect) for move in moves if move.event.user_id != skipped)
+            if data:
+                self._counters.moves += len(moves)
+                connection.write(data)
+
+    def moved(self) -> list[Moved]:
+        """The steps that the other nodes are still to be told."""
+        outbox, self.outbox = self.outbox, {}
+        return [as_moved(body) for body in outbox.values()]
+
+    def own(self) -> list[Moved]:
+        """Where all bodies of this node are."""
+        return [
+            as_moved(one) for one in self.bodies.values() if one.is_here and self._is_own(self.room_id, one.user_id)
+        ]
+
+    def take_unsaved(self, *, everybody: bool) -> list[Place]:
+        unsaved, self.unsaved = self.unsaved, {}
+        if everybody:
+            own = (one for one in self.bodies.values() if one.is_here and self._is_own(self.room_id, one.user_id))
+            unsaved |= {body.user_id: body for body in own}
+        return [body.place(self.room_id) for body in unsaved.values()]
+
+
+def as_moved(body: Body) -> Moved:
+    return body.user_id, body.x, body.y, body.direction, body.area_id
