@@ -106,10 +106,14 @@ async def test_the_frames_of_the_contract_work_as_they_are_written(server, peopl
     ana = people.keep(await Cafe.connect(await people("ana")))
     for frame in (
         {"event": "join_room", "data": {"room_id": 1, "x": 100, "y": 200}},
+        {"event": "update_position", "data": {"room_id": 1, "x": 150, "y": 250}},
         {"event": "send_message", "data": {"room_id": 1, "message": "Hello everyone!"}},
+        {"event": "use_tool", "data": {"room_id": 1, "target_object_id": 5, "action": "move"}},
     ):
         await ana.send(frame)
 
     await ana.hear("Hello everyone!")
     me = next(user for user in (await ana.event("room_state"))["users"] if user["user_id"] == ana.person.id)
     assert (me["x"], me["y"]) == (100, 200)
+    chair = (await ana.event("tool_used", target_object_id=5))["object"]
+    assert (chair["type"], chair["x"], chair["y"]) == ("chair", 150, 250)
