@@ -16,8 +16,9 @@
  * that --avoid lists ("x y width height" a line): so a server that corrects them is wrong, or cannot keep up. After a
  * correction they go on from where the server says that they are.
  *
- * The phases: all come in; --warm seconds of walking; --seconds of it that count; a second for what is on its way; then
- * nobody moves, and after --settle seconds the server's CPU in --idle seconds is taken.
+ * The phases: all come in, and wait until nobody hears of anything for half a second; --warm seconds of walking; --seconds
+ * of it that count; a second for what is on its way; then nobody moves, and after --settle seconds the server's CPU in
+ * --idle seconds is taken.
  */
 #include "ws.h"
 #include <math.h>
@@ -64,7 +65,7 @@ static int walker_count, opened, opening, ready_count, block_count;
 static struct block *blocks;
 static int32_t number_of[MAX_ID];            /* user id: walker's number + 1 */
 static bool measuring, walking;
-static int64_t started, nearest_at;
+static int64_t started, nearest_at, heard_at;
 static long stepped, said, said_before;      /* since walking started */
 static struct { int64_t at; int by; } chat[MAX_CHAT];
 
@@ -441,17 +442,18 @@ static void walker_read(struct walker *w)
         walker_lost(w, why, strlen(why));
         return;
     }
+    heard_at = now_ns();
     if (measuring) w->bytes += (size_t)size - before;
     if (w->state == UPGRADING) {
         used = take_upgraded(inbox, (size_t)size, w->number);
         if (used) {
             w->state = ENTERING;
-            remember(w, now_ns(), false);
+            remember(w, heard_at, false);
             if (ask.join) send_template(w, ask.join, 0);
             if (!*ask.ready) walker_ready(w);
         }
     }
-    if (w->state != UPGRADING) used += take_frames(w, inbox + used, (size_t)size - used, now_ns());
+    if (w->state != UPGRADING) used += take_frames(w, inbox + used, (size_t)size - used, heard_at);
     connection_keep(&w->connection, used, (size_t)size);
 }
 
@@ -485,6 +487,16 @@ static void open_all(void)
     open_more();
     while (ready_count < walker_count) {
         if (now_ns() > end) die("%d of %d walkers were ready in time", ready_count, walker_count);
+        turn();
+    }
+}
+
+/* Who has come in is told of those who come after, and of who is online, for a while. */
+static void wait_until_quiet(void)
+{
+    int64_t end = now_ns() + (int64_t)(ask.patience * 1e9);
+    while (now_ns() - heard_at < SECOND / 2) {
+        if (now_ns() > end) die("they still hear something after %g seconds, though nobody does anything", ask.patience);
         turn();
     }
 }
@@ -583,6 +595,7 @@ int main(int argc, char **argv)
     open_all();
     struct usage open = usage_now();
     double open_seconds = (double)(now_ns() - began) / 1e9;
+    wait_until_quiet();
 
     started = now_ns();
     walking = true;
