@@ -52,7 +52,7 @@ class WalkTo(Command[Occupant], frozen=True, kw_only=True):
 
 
 class LeaveSpace(Command[None], frozen=True, kw_only=True):
-    """Be in it no longer without a socket; those that one has there keep one there."""
+    """Be in it no longer. Sockets that put one there hear the room on."""
 
     room_id: RoomId
 

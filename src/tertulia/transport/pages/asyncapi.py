@@ -112,6 +112,8 @@ def _words(schema: Schema) -> str:
             values = schema[constant] if constant == "enum" else [schema[constant]]
             return " or ".join(f"<code>{escape(json.dumps(value))}</code>" for value in values)
     kind = schema.get("type")
+    if "prefixItems" in schema:
+        return f"[{', '.join(_words(one) for one in schema['prefixItems'])}]"
     if kind == "array":
         return f"list of {_words(schema.get('items', {}))}"
     if kind is None:

@@ -55,7 +55,7 @@ def room_users(api: APIRouter, door: Door) -> None:
 
     @api.delete("/room-users/{room_id}", tags=ROOM_USERS, **NO_CONTENT, **problems(401, 403, 404))
     async def leave_space(room_id: Id, actor: Who) -> None:
-        """Be in it without a socket no longer. Sockets that are in the room keep one there."""
+        """Be in the room no longer, whatever put one there. One's sockets hear it on."""
         await door.execute(c.LeaveSpace(room_id=RoomId(room_id)), actor)
 
 
