@@ -1,18 +1,24 @@
 """Spaces: made with a room, changed later; which floors and areas there can be, and where one comes in."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kinds import of_kind
 from scene import Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Invalid, NotAMember, RoleTooLow
-from tertulia.domain.events import RoomUpdated
-from tertulia.domain.ids import UserId
+from tertulia.domain.events import MemberRemoved, RoomUpdated
+from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor, Area, Point, Room, Space
 from tertulia.domain.roles import Builders, RoomKind
+from tertulia.services.spaces import make_space
+from tertulia.store import Work
+from tertulia.store.members import get_member
 from tertulia.store.rooms import update_room
+from tertulia.store.talks import begin_stays, make_talk
 
 FLOOR = c.SpaceChange(width=800, height=600)
 
@@ -146,6 +152,7 @@ async def test_only_channels_have_a_space(scene: Scene, kind: RoomKind) -> None:
     assert kind is RoomKind.DIRECT or "channel" in str(error)
 
 
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NAN, INF = float("nan"), float("inf")
 
 
@@ -186,15 +193,22 @@ NAN, INF = float("nan"), float("inf")
         ("space.spawn_points.0", {"spawn_points": [Point(100, 50)], "areas": [area(capacity=1)]}),
     ],
 )
-async def test_an_impossible_space_is_refused_by_the_name_of_what_is_wrong(
-    scene: Scene, field: str, values: dict[str, Any]
-) -> None:
+def test_an_impossible_space_is_refused_by_the_name_of_what_is_wrong(field: str, values: dict[str, Any]) -> None:
+    room = Room(id=RoomId(1), kind=RoomKind.CHANNEL, name="", created_at=NOW, updated_at=NOW)
+    with_a_space = replace(room, space=make_space(room, floor(areas=[area()])))
+    for was, change in ((None, floor(**values)), (room, floor(**values)), (with_a_space, c.SpaceChange(**values))):
+        if was is with_a_space or field != "space.areas.1.id":
+            with pytest.raises(Invalid) as refusal:
+                make_space(was, change)
+            assert refusal.value.field == field
+            assert field in refusal.value.message
+
+
+async def test_a_space_that_can_not_be_changes_nothing(scene: Scene) -> None:
     ana = await scene.user("ana")
-    if field != "space.areas.1.id":
-        error = await scene.refuses(Invalid, ana, c.CreateRoom(name="Room", space=floor(**values)))
-        assert error.field == field
-    room = await scene.room(ana, space=floor(areas=[area()]))
-    await refused(scene, ana, room, field, **values)
+    await scene.refuses(Invalid, ana, c.CreateRoom(name="Room", space=floor(width=0)))
+    room = await scene.room(ana, space=FLOOR)
+    await refused(scene, ana, room, "space.areas.1", areas=[area(), area()])
 
 
 async def test_areas_may_touch_and_reach_the_edges(scene: Scene) -> None:
@@ -218,7 +232,7 @@ async def test_one_comes_in_beside_an_area_that_covers_the_middle(scene: Scene) 
     assert await entrance(area(300, 200, 300, 150)) == Point(400, 300), "nobody has to be let in there"
     assert await entrance(area(300, 200, 300, 150, is_quiet=True)) == Point(400, 351)
     split = [area(300, 200, 300, 150, capacity=1), area(0, 350, 800, 250, is_lockable=True)]
-    assert await entrance(*split) == Point(299, 300)
+    assert await entrance(*split) == Point(400, 199)
     nowhere = floor(areas=[area(0, 0, 800, 600, is_private=True)])
     error = await scene.refuses(Invalid, ana, c.CreateRoom(name="Room", space=nowhere))
     assert error.field == "space.spawn_points"
@@ -230,8 +244,8 @@ async def test_an_entrance_that_nobody_chose_gives_way_and_a_chosen_one_does_not
     assert (await change(scene, ana, room, width=1000)).spawn_points == [Point(400, 300)], "there is no need"
     room = await scene.room(ana, space=FLOOR)
     assert (await change(scene, ana, room, width=300)).spawn_points == [Point(150, 300)]
-    booth = area(100, 250, 100, 100, is_private=True)
-    assert (await change(scene, ana, room, areas=[booth])).spawn_points == [Point(99, 300)]
+    booth = area(110, 200, 100, 200, is_private=True)
+    assert (await change(scene, ana, room, areas=[booth])).spawn_points == [Point(109, 300)]
 
     chosen = await scene.room(ana, space=floor(spawn_points=[Point(10, 10), Point(700, 500)]))
     await refused(scene, ana, chosen, "space.spawn_points.1.x", width=300)
@@ -305,9 +319,41 @@ async def test_an_area_stays_locked_while_it_stays_what_it_is(scene: Scene) -> N
     assert [one.locked_by for one in space.areas] == [ana.user_id, None, None, ana.user_id]
 
 
-def lock_all(room: Room, user_id: UserId, work: Any) -> None:
-    from msgspec.structs import replace
+async def test_who_is_in_an_area_is_put_out_when_its_rules_change(scene: Scene) -> None:
+    ana, ben = await scene.user("ana"), await scene.user("ben")
+    before = [area(i * 100, 0, 50, 50, is_private=True, is_lockable=i == 5) for i in range(7)]
+    room = await scene.room(ana, ben, space=floor(areas=before))
+    assert room.space is not None
+    talks = await scene.store.write(lambda work: everywhere(room, ben, work))
+    kept = [c.NewArea(id=i + 1, x=i * 100, y=0, width=50, height=50, is_private=True) for i in range(7)]
+    after = [
+        kept[0],
+        replace(kept[1], name="New", x=110, width=20, capacity=1),
+        replace(kept[2], is_private=False),
+        replace(kept[3], is_quiet=True),
+        replace(kept[4], is_private=False, capacity=3),
+        kept[5],
+    ]
+    heard = len(scene.heard)
+    await change(scene, ana, room, areas=after)
 
+    told = [event for committed in scene.heard[heard:] for event in committed.events]
+    gone = [event for event in told if isinstance(event, MemberRemoved)]
+    assert [(event.room_id, event.user_id) for event in gone] == [(talks[i], ben.user_id) for i in (2, 3, 4, 6)]
+    assert len({id(committed) for committed in scene.heard[heard:]}) == 1
+    assert [event.room_id for event in told if isinstance(event, RoomUpdated)] == [room.id]
+
+
+def everywhere(room: Room, actor: Actor, work: Work) -> list[RoomId]:
+    """In the talk of each area: their ids."""
+    assert room.space is not None
+    talks = [make_talk(work, room.id, area=one) for one in room.space.areas]
+    for one in talks:
+        begin_stays(work, one, [get_member(work, room.id, actor.user_id)])
+    return [one.id for one in talks]
+
+
+def lock_all(room: Room, user_id: UserId, work: Work) -> None:
     assert room.space is not None
     locked = [replace(one, locked_by=user_id) for one in room.space.areas]
     update_room(work, replace(room, space=replace(room.space, areas=locked)), user_id)

@@ -17,6 +17,7 @@ from tertulia.services.names import check_title
 from tertulia.store import Reader, Work
 from tertulia.store.objects import list_objects
 from tertulia.store.rooms import find_last_area_id
+from tertulia.store.talks import close_area_talks
 
 LARGEST = 100_000.0
 RANGES = {"width": (1.0, LARGEST), "height": (1.0, LARGEST), "speed": (0.0, 10_000.0), "earshot": (10.0, 2_000.0)}
@@ -65,8 +66,6 @@ def make_space(room: Room | None, change: SpaceChange, *, last_area_id: int = 0,
 def close_changed_areas(work: Work, room: Room, space: Space) -> None:
     """Before *space* becomes the room's: whoever is in an area that is no more, or has other rules for what is said
     there, is put out of its talk."""
-    from tertulia.store.talks import close_area_talks
-
     now = {area.id: area for area in space.areas}
     for area in room.space.areas if room.space is not None else ():
         if area.is_gated and _closes(area, now.get(area.id)):
@@ -273,8 +272,8 @@ def _checked_entrances(points: list[Point], space: Space) -> list[Point]:
 
 def _find_entrance(space: Space) -> Point | None:
     """The middle, or what is nearest to it outside of all areas that one has to be let into."""
-    middle = space.width / 2, space.height / 2
-    places = sorted(_beside_areas(space), key=lambda place: hypot(place.x - middle[0], place.y - middle[1]))
+    x, y = space.width / 2, space.height / 2
+    places = sorted(_beside_areas(space), key=lambda place: (hypot(place.x - x, place.y - y), place.y, place.x))
     return next((place for place in places if _is_open(place, space)), None)
 
 
