@@ -21,9 +21,9 @@ from scene import Scene, scene_on
 from tertulia.domain import commands as c
 from tertulia.domain.errors import TertuliaError
 from tertulia.domain.events import DURABLE_EVENTS
-from tertulia.domain.ids import MessageId, Seq
+from tertulia.domain.ids import MessageId, ObjectId, Seq
 from tertulia.domain.models import Actor, Message, Room
-from tertulia.domain.roles import RoomKind, RoomRole, UserRole
+from tertulia.domain.roles import Builders, RoomKind, RoomRole, UserRole
 
 from .view import View, apply, apply_mark, counts
 
@@ -74,6 +74,10 @@ class Life(RuleBasedStateMachine):
         room = await (
             self.scene.room(ana, is_private=is_private) if kind is RoomKind.CHANNEL else of_kind(self.scene, kind, ana)
         )
+        if kind is RoomKind.CHANNEL:
+            space = c.SpaceChange(width=200, height=100)
+            room = await self.scene.do(ana, c.UpdateRoom(room_id=room.id, space=space))
+            await self.scene.do(ana, c.PlaceObject(room_id=room.id, type="chair", x=10, y=10))
         for person, role in zip(self.people[1:], cast, strict=True):
             if role is not None:
                 await self.scene.do(ana, c.AddMember(room_id=room.id, user_id=person.user_id, role=role))
@@ -98,6 +102,7 @@ class Life(RuleBasedStateMachine):
             shown = {one.id: one for one in snapshot.messages.items}
             assert shown.items() <= seen.messages.items()
             assert len(shown) == min(50, len(seen.messages))
+            assert {one.id: one for one in snapshot.objects} == seen.objects
             assert snapshot.pins == seen.pins
             assert await self.scene.do(member, c.ListPins(room_id=self.room.id)) == [
                 seen.messages[message_id] for message_id in seen.pins
@@ -105,7 +110,7 @@ class Life(RuleBasedStateMachine):
             await self.see_who_reacted(member, seen)
             await self.see_what_is_listed(seen)
             room = replace(snapshot.room, unread=0, mention_count=0, read_seq=0)
-            return View(room, seen.members, seen.messages, seen.pins)
+            return View(room, seen.members, seen.messages, seen.pins, seen.objects)
 
         return self.run(look())
 
@@ -228,6 +233,34 @@ class Life(RuleBasedStateMachine):
         is_private = msgspec.UNSET if private is None else private
         self.do(who, c.UpdateRoom(room_id=self.room.id, name=name, is_private=is_private, settings={"a": name}))
 
+    @rule(who=people, width=st.sampled_from([60, 200]), builders=st.sampled_from(list(Builders)))
+    def build(self, who: int, width: float, builders: Builders) -> None:
+        space = c.SpaceChange(width=width, height=100, builders=builders)
+        self.do(who, c.UpdateRoom(room_id=self.room.id, space=space))
+
+    @rule(who=people, kind=st.sampled_from(["chair", "wall", "No"]), x=st.integers(0, 200))
+    def place(self, who: int, kind: str, x: float) -> None:
+        self.do(who, c.PlaceObject(room_id=self.room.id, type=kind, x=x, y=0, metadata={"movable": x > 99}))
+
+    @rule(who=people, which=which, x=st.sampled_from([0, 50, msgspec.UNSET]), version=st.none() | st.integers(1, 3))
+    def shift(self, who: int, which: int, x: Any, version: int | None) -> None:
+        self.do(who, c.UpdateObject(object_id=self.thing(which), x=x, version=version))
+
+    @rule(who=people, which=which)
+    def take_away(self, who: int, which: int) -> None:
+        self.do(who, c.RemoveObject(object_id=self.thing(which)))
+
+    @rule(who=people, which=which, action=st.sampled_from(["sit", "sit", "stand", "rotate", "wave", "destroy"]))
+    def use(self, who: int, which: int, action: str) -> None:
+        params = {"rotation": 90} if action == "rotate" else {}
+        command = c.UseTool(room_id=self.room.id, target_object_id=self.thing(which), action=action, params=params)
+        self.do(who, command)
+
+    @rule(who=people, count=st.integers(0, 2))
+    def furnish(self, who: int, count: int) -> None:
+        chairs = [c.NewObject(type="chair", x=40 * number, y=0) for number in range(count)]
+        self.do(who, c.ReplaceFloorPlan(room_id=self.room.id, space=c.SpaceChange(), objects=chairs))
+
     @rule(who=people, seq=st.integers(0, 60), kind=st.sampled_from([c.MarkRead, c.MarkDelivered]))
     def mark(self, who: int, seq: int, kind: Any) -> None:
         self.do(who, kind(room_id=self.room.id, seq=Seq(seq)))
@@ -255,6 +288,10 @@ class Life(RuleBasedStateMachine):
     def message(self, which: int) -> MessageId:
         return self.said[which % len(self.said)][0] if self.said and which < 9 else MessageId(4711)
 
+    def thing(self, which: int) -> ObjectId:
+        there = sorted(self.view.objects)
+        return ObjectId(there[which % len(there)] if there and which < 9 else 4711)
+
     def author(self, which: int) -> int:
         return self.said[which % len(self.said)][1] if self.said else 0
 
@@ -269,13 +306,15 @@ def find_view(reader: Any, room_id: Any) -> View:
     """Straight from the store, the room as nobody's."""
     from tertulia.store.members import list_members
     from tertulia.store.messages import newest_messages
+    from tertulia.store.objects import list_objects
     from tertulia.store.pins import list_pinned
     from tertulia.store.rooms import find_standing
 
     standing = find_standing(reader, room_id, 0)
     members = {one.user_id: one for one in list_members(reader, room_id, None, 100).items}
     messages: dict[int, Message] = {one.id: one for one in newest_messages(reader, room_id, 10**6, 1000).items}
-    return View(standing and standing.room, members, messages, [*list_pinned(reader, room_id)])
+    objects = {one.id: one for one in list_objects(reader, room_id)}
+    return View(standing and standing.room, members, messages, [*list_pinned(reader, room_id)], objects)
 
 
 def spoken(event: Any) -> Any:

@@ -14,13 +14,17 @@ from tertulia.domain.events import (
     MessagePinned,
     MessageSent,
     MessageUnpinned,
+    ObjectPlaced,
+    ObjectRemoved,
+    ObjectUpdated,
     ReactionAdded,
     ReactionRemoved,
     ReadUpdated,
     RoomDeleted,
     RoomUpdated,
+    ToolUsed,
 )
-from tertulia.domain.models import Membership, Message, Reaction, Room
+from tertulia.domain.models import Membership, Message, Reaction, Room, SpaceObject
 from tertulia.domain.quotes import quote
 
 
@@ -32,12 +36,13 @@ class View(msgspec.Struct, frozen=True):
     messages: dict[int, Message]
     pins: list[int]
     """The one pinned last comes first."""
+    objects: dict[int, SpaceObject]
 
 
 def apply(view: View, event: DurableEvent) -> View:
     assert view.room is not None, "nothing follows the end of a log"
     room, members, messages = replace(view.room, last_seq=event.seq), dict(view.members), dict(view.messages)
-    pins = view.pins
+    pins, objects = view.pins, dict(view.objects)
     match event:
         case MessageSent():
             messages[event.message_id] = sent(event)
@@ -63,9 +68,19 @@ def apply(view: View, event: DurableEvent) -> View:
         case RoomUpdated():
             room = replace(event.room, last_seq=event.seq)
             assert room.member_count == len(members)
+        case ObjectPlaced():
+            assert event.object.id not in objects
+            objects[event.object.id] = event.object
+        case ObjectUpdated():
+            assert objects[event.object.id].version == event.object.version - 1
+            objects[event.object.id] = event.object
+        case ObjectRemoved():
+            del objects[event.object_id]
+        case ToolUsed():
+            objects = used(objects, event)
         case RoomDeleted():
-            return View(None, members, messages, pins)
-    return View(replace(room, member_count=len(members)), members, messages, pins)
+            return View(None, members, messages, pins, objects)
+    return View(replace(room, member_count=len(members)), members, messages, pins, objects)
 
 
 def apply_mark(view: View, event: ReadUpdated | DeliveredUpdated) -> View:
@@ -155,6 +170,16 @@ def changed(messages: dict[int, Message], event: MessageEdited | MessageDeleted)
     shown = quote(new.id, new.user_id, new.username, new.content, is_deleted=new.is_deleted)
     replies = {key: replace(one, quote=shown) for key, one in messages.items() if one.reply_to == new.id}
     return {**messages, **replies, new.id: new}
+
+
+def used(objects: dict[int, SpaceObject], event: ToolUsed) -> dict[int, SpaceObject]:
+    """All that a tool changes is told by this event."""
+    others = {key: one for key, one in objects.items() if key != event.target_object_id}
+    assert len(others) == len(objects) - 1
+    if event.object is None:
+        return others
+    assert event.object.id == event.target_object_id
+    return {**objects, event.object.id: event.object}
 
 
 def reacted(groups: list[Reaction], event: ReactionAdded | ReactionRemoved) -> list[Reaction]:
