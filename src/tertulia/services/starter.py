@@ -25,6 +25,9 @@ Furniture = tuple[str, tuple[float, float, float, float], bool, dict[str, Any]]
 FLOOR = Space(width=800, height=600, background="floorboards", spawn_points=[Point(100, 200)])
 
 WOOD = {"material": "wood", "color": "#8b5a2b"}
+CLEAN: dict[str, Any] = {"strokes": 0, "cleared_use_id": 0, "text": ""}  # what the tools keep: see services/tools
+SILENT: dict[str, Any] = {"playing": None, "queue": []}
+EMPTY: dict[str, Any] = {"notes": [], "last_note_id": 0}
 FURNITURE: tuple[Furniture, ...] = (  # in the order of their ids: the fifth is a movable chair
     ("wall", (0, 0, 800, 16), True, {"side": "north"}),
     ("wall", (0, 584, 800, 16), True, {"side": "south"}),
@@ -40,9 +43,9 @@ FURNITURE: tuple[Furniture, ...] = (  # in the order of their ids: the fifth is 
     ("chair", (552, 308, 32, 32), False, {"movable": True, **WOOD}),
     ("chair", (712, 308, 32, 32), False, {"movable": True, **WOOD}),
     ("table", (320, 64, 224, 40), True, {"name": "Counter", **WOOD}),
-    ("tool", (600, 16, 144, 24), False, {"tool": "whiteboard", "name": "Whiteboard", "text": ""}),
-    ("tool", (712, 520, 40, 48), True, {"tool": "jukebox", "name": "Jukebox"}),
-    ("tool", (16, 400, 24, 96), False, {"tool": "notice_board", "name": "Notice board", "text": ""}),
+    ("tool", (600, 16, 144, 24), False, {"tool": "whiteboard", "name": "Whiteboard", **CLEAN}),
+    ("tool", (712, 520, 40, 48), True, {"tool": "jukebox", "name": "Jukebox", **SILENT}),
+    ("tool", (16, 400, 24, 96), False, {"tool": "notice_board", "name": "Notice board", **EMPTY}),
 )
 
 
