@@ -1,44 +1,55 @@
 """A database of an earlier version, with people in it, is as good as a new one once it is migrated."""
 
 import asyncio
+import json
 
 import psycopg
 import pytest
 from alembic import command
+from msgspec.structs import replace
 from sqlalchemy import create_engine, text
 
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.domain.roles import Status
+from tertulia.domain.models import Point, Space
+from tertulia.domain.roles import Builders, Status
 from tertulia.store import Mentions, Post, Store, migrate
 from tertulia.store.migrate import _config, latest
+from tertulia.store.objects import list_objects
+from tertulia.store.rooms import find_standing
 from tertulia.store.users import get_user, list_users
 
 PEOPLE = [("José", "online"), ("ŁUKASZ", "offline"), ("Zoë", "busy")]
+NOW = "2026-01-01T00:00:00.000000Z"
 MORE = 6000
 """More than are looked at in one go."""
 
 
-def make_old(connection):
+def make_old(connection, revision="0001", more=MORE):
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
     insert = text(
         "INSERT INTO users (username, username_key, display_name, password_hash, status, is_deleted, created_at)"
-        " VALUES (:name, :name, :name, '', :status, :gone, '2026-01-01T00:00:00.000000Z')"
+        " VALUES (:name, :name, :name, '', :status, :gone, :now)"
     )
     rows = [{"name": name, "status": status, "gone": False} for name, status in PEOPLE]
-    rows += [{"name": f"user{n}", "status": "away", "gone": False} for n in range(MORE)]
-    connection.execute(insert, [*rows, {"name": "deleted user", "status": "offline", "gone": True}])
+    rows += [{"name": f"user{n}", "status": "away", "gone": False} for n in range(more)]
+    rows += [{"name": "deleted user", "status": "offline", "gone": True}]
+    connection.execute(insert, [{**row, "now": NOW} for row in rows])
+
+
+def emptied(database_url):
+    """The engine for it."""
+    if database_url.startswith("sqlite"):
+        return create_engine(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return create_engine(database_url.replace("postgresql://", "postgresql+psycopg://", 1))
 
 
 @pytest.fixture
 def old_database(database_url):
-    if database_url.startswith("sqlite"):
-        engine = create_engine(database_url)
-    else:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = emptied(database_url)
     with engine.begin() as connection:
         make_old(connection)
     engine.dispose()
@@ -70,17 +81,15 @@ OLD_POST = """
     SELECT o_status, o_seq, o_message_id FROM post_batch(
         ARRAY[1], ARRAY[1], ARRAY['hola'], ARRAY['text'], ARRAY[NULL]::bigint[], ARRAY['nonce'], ARRAY[7],
         ARRAY['{"type":"message_sent","user_id":1,"username":"José","content":"hola","created_at":"2026-01-01T00:00:00Z"}'],
-        now()
+        NULL, NULL, now()
     )"""
-"""What a node of version 0001 sends a message by."""
+"""What a node of the version before, 0002, sends a message by."""
 
 
 async def test_nodes_that_are_not_replaced_yet_go_on_posting(pg_url):
-    with psycopg.connect(pg_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    engine = create_engine(pg_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = emptied(pg_url)
     with engine.begin() as connection:
-        make_old(connection)
+        make_old(connection, "0002", more=0)
         connection.execute(
             text("INSERT INTO rooms (kind, name, created_at, updated_at) VALUES ('channel', 'Room', now(), now())")
         )
@@ -104,6 +113,51 @@ async def test_nodes_that_are_not_replaced_yet_go_on_posting(pg_url):
         await store.stop()
 
 
+OLD_SPACE = {"width": 800, "height": 600, "background": "grass", "speed": 300, "spawn_x": 100, "spawn_y": 200}
+OLD_ROOM = {"id": 1, "kind": "channel", "name": "Café", "space": OLD_SPACE, "created_at": NOW, "updated_at": NOW}
+OLD_EVENT = {"type": "room_updated", "user_id": 1, "room": OLD_ROOM, "created_at": NOW}
+OLD_ROWS = (
+    ("rooms", {"kind": "channel", "name": "Café", "last_seq": 1, "created_at": NOW, "updated_at": NOW, **OLD_SPACE}),
+    ("objects", {"room_id": 1, "type": "chair", "x": 9, "y": 20, "width": 32, "height": 32, "updated_at": NOW}),
+    (
+        "room_log",
+        {
+            "room_id": 1,
+            "seq": 1,
+            "type": "room_updated",
+            "user_id": 1,
+            "payload": json.dumps(OLD_EVENT),
+            "created_at": NOW,
+        },
+    ),
+)
+"""A room of version 0002 that has a space, what stands there, and what its log tells of it."""
+
+
+async def test_a_space_of_before_is_one_still(database_url):
+    engine = emptied(database_url)
+    with engine.begin() as connection:
+        make_old(connection, "0002", more=0)
+        for table, values in OLD_ROWS:
+            named = ", ".join(f":{name}" for name in values)
+            connection.execute(text(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({named})"), values)
+    engine.dispose()
+    await migrate(database_url)
+    store = Store.open(database_url)
+    await store.start(migrate=False)
+    try:
+        standing = await store.read(lambda reader: find_standing(reader, RoomId(1), UserId(1)))
+        space = Space(width=800, height=600, background="grass", speed=300, spawn_points=[Point(100, 200)])
+        assert standing.room.space == space
+        assert (space.builders, space.earshot, space.areas) == (Builders.MEMBERS, 150, [])
+        [chair] = await store.read(lambda reader: list_objects(reader, RoomId(1)))
+        assert (chair.x, chair.metadata, chair.version, chair.occupied_by) == (9, {}, 1, None)
+        [told], _ = (await store.read_log([(RoomId(1), Seq(0))], 10))[RoomId(1)]
+        assert replace(told.room.space, spawn_points=space.spawn_points) == space
+    finally:
+        await store.stop()
+
+
 AT_WORK = """
     DO $$ BEGIN
         SET LOCAL deadlock_timeout = '1min'; -- whoever finds out is the one that has to go
@@ -117,9 +171,7 @@ AT_WORK = """
 
 
 async def test_a_migration_that_a_node_at_work_stops_begins_again(pg_url):
-    with psycopg.connect(pg_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    engine = create_engine(pg_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = emptied(pg_url)
     with engine.begin() as connection:
         make_old(connection)
     engine.dispose()
