@@ -2,9 +2,15 @@
 
 import asyncio
 
+import msgspec
+from msgspec.structs import replace
+
 from scene import Scene, scene_on
 from tertulia.domain import commands as c
+from tertulia.domain.geometry import entry, rectangle
 from tertulia.domain.ids import STARTER_ROOM
+from tertulia.domain.models import Point
+from tertulia.domain.roles import UserRole
 from tertulia.services.starter import FURNITURE, open_starter_cafe
 from tertulia.store import Store
 
@@ -35,6 +41,52 @@ async def test_nothing_solid_is_near_where_one_walks_and_all_stands_in_the_room(
             away_x = max(thing.x - x, x - thing.x - thing.width)
             away_y = max(thing.y - y, y - thing.y - thing.height)
             assert not thing.is_solid or max(away_x, away_y) >= 50, thing
+
+
+async def test_the_way_from_the_door_to_the_chair_is_free_and_leads_through_no_gate(scene: Scene) -> None:
+    await open_starter_cafe(scene.store)
+    cafe = await scene.do(await scene.user("ana"), c.EnterRoom(room_id=STARTER_ROOM))
+    space, chair = cafe.room.space, cafe.objects[4]
+    stops = [(100, 200), (150, 250), (chair.x + chair.width / 2, chair.y + chair.height / 2)]
+    assert space.spawn_points == [Point(*stops[0])]
+    in_the_way = [area for area in space.areas if area.is_gated] + [one for one in cafe.objects if one.is_solid]
+    for begins, ends in ((stops[0], stops[1]), (stops[1], stops[2]), (stops[0], stops[2])):
+        for one in in_the_way:
+            assert entry(rectangle(one.x, one.y, one.width, one.height), *begins, *ends, 10) is None, one
+
+
+async def test_the_cafe_has_a_quiet_corner_and_a_booth_with_a_table_and_chairs_each(scene: Scene) -> None:
+    await open_starter_cafe(scene.store)
+    cafe = await scene.do(await scene.user("ana"), c.EnterRoom(room_id=STARTER_ROOM))
+    quiet, booth = cafe.room.space.areas
+    assert (quiet.is_quiet, quiet.is_private, booth.is_private, booth.is_lockable, booth.capacity) == (
+        True,
+        False,
+        True,
+        True,
+        4,
+    )
+    for area, ids in ((quiet, [8, 9, 10]), (booth, [11, 12, 13])):
+        inside = [
+            one.id
+            for one in cafe.objects
+            if area.x <= one.x <= one.x + one.width <= area.x + area.width
+            and area.y <= one.y <= one.y + one.height <= area.y + area.height
+        ]
+        assert inside == ids
+
+
+async def test_the_cafe_is_a_floor_as_anybody_could_make_it(scene: Scene) -> None:
+    await open_starter_cafe(scene.store)
+    ana = await scene.user("ana")
+    plan = await scene.do(admin(ana), c.GetFloorPlan(room_id=STARTER_ROOM))
+    kept = msgspec.json.decode(msgspec.json.encode(plan))
+    space, things = msgspec.convert(kept["space"], c.SpaceChange), msgspec.convert(kept["objects"], list[c.NewObject])
+    room = await scene.room(ana)
+    made = await scene.do(ana, c.ReplaceFloorPlan(room_id=room.id, space=space, objects=things))
+    assert made.space == plan.space
+    own = {"id": 0, "room_id": 0, "created_by": None, "updated_at": room.created_at}
+    assert [replace(one, **own) for one in made.objects] == [replace(one, **own) for one in plan.objects]
 
 
 async def test_the_cafe_is_made_once(scene: Scene) -> None:
@@ -82,8 +134,4 @@ async def test_nodes_that_start_at_once_make_one_cafe(database_url: str) -> None
 
 
 def admin(actor):
-    import msgspec
-
-    from tertulia.domain.roles import UserRole
-
-    return msgspec.structs.replace(actor, role=UserRole.ADMIN)
+    return replace(actor, role=UserRole.ADMIN)

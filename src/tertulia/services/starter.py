@@ -3,7 +3,7 @@
 from typing import Any
 
 from tertulia.domain.ids import STARTER_ROOM, ObjectId
-from tertulia.domain.models import Point, Room, Space, SpaceObject
+from tertulia.domain.models import Area, Point, Room, Space, SpaceObject
 from tertulia.domain.roles import RoomKind
 from tertulia.store import Store, Work
 from tertulia.store.meta import remember_once
@@ -17,12 +17,21 @@ Furniture = tuple[str, tuple[float, float, float, float], bool, dict[str, Any]]
 #   wall 1 ───────── counter 14 ──── whiteboard 15 ──┐
 #   │                                                │
 #   │   (100, 200) spawn                             │
-#   │      (150, 250)                                │
-#   │            chair 5  table 6  chair 7   12 11 13│
-#   notice 17                                        │
-#   │            chair 9  table 8  chair 10          │
-#   └───────────────────────────────── jukebox 16 ───┘
-FLOOR = Space(width=800, height=600, background="floorboards", spawn_points=[Point(100, 200)])
+#   │      (150, 250)                      ┌ booth ─┐│
+#   │            chair 5  table 6  chair 7 │12 11 13││
+#   notice 17   ┌ quiet corner ──────────┐ └────────┘│
+#   │           │chair 9  table 8  chair 10          │
+#   └───────────┴────────────────────────┴ jukebox 16┘
+QUIET_CORNER = Area(id=1, name="Quiet corner", x=240, y=432, width=224, height=96, is_quiet=True)
+BOOTH = Area(id=2, name="Booth", x=536, y=276, width=224, height=96, is_private=True, capacity=4, is_lockable=True)
+FLOOR = Space(
+    width=800,
+    height=600,
+    background="floorboards",
+    spawn_points=[Point(100, 200)],
+    earshot=150,
+    areas=[QUIET_CORNER, BOOTH],
+)
 
 WOOD = {"material": "wood", "color": "#8b5a2b"}
 CLEAN: dict[str, Any] = {"strokes": 0, "cleared_use_id": 0, "text": ""}  # what the tools keep: see services/tools
