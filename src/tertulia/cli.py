@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -16,6 +17,14 @@ T = TypeVar("T")
 
 WRONG_SETTING = 2
 """Exit code: something has to be set otherwise."""
+
+
+class Report(StrEnum):
+    """How `simulate` tells what it found."""
+
+    TABLE = "table"
+    JSON = "json"
+
 
 commands = typer.Typer(
     help="Tertulia: one server for people who talk in real time.",
@@ -71,6 +80,55 @@ def create_admin(username: Annotated[str, typer.Argument(help="A new user, or on
 
     _run(settings, create(settings, username, _password()))
     typer.echo(f"{username} is an administrator.")
+
+
+@commands.command()
+def simulate(
+    users: Annotated[int, typer.Option(min=1, max=50_000, help="How many come.")] = 50,
+    url: Annotated[str, typer.Option(help="Where the server is.")] = "http://127.0.0.1:8000",
+    room: Annotated[int, typer.Option(min=1, help="The room that they walk about in.")] = 1,
+    duration: Annotated[
+        float | None, typer.Option(min=0, help="Seconds from when all are in; without it, until Ctrl-C.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=1, max=60, help="Positions a second of who walks.")] = 20,
+    talk: Annotated[float, typer.Option(min=0, help="Messages a minute of each.")] = 1,
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            help="They are called PREFIX-1, PREFIX-2, …, and stay for the next run. Default: names of chance."
+        ),
+    ] = None,
+    password: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SIMULATE_PASSWORD", help="What their passwords are made of: the same for the same prefix."
+        ),
+    ] = None,
+    seed: Annotated[str, typer.Option(help="The same seed, the same walks.")] = "1",
+    restless: Annotated[bool, typer.Option(help="All walk all the time: the most that so many can ask for.")] = False,
+    report: Annotated[Report, typer.Option(help="What to print at the end.")] = Report.TABLE,
+) -> None:
+    """Fill a room with people who walk, sit and talk, and tell what they see of it: to size a machine, and for tests."""
+    from tertulia import simulator
+    from tertulia.simulator.table import LiveTable
+
+    try:
+        options = simulator.options_from(
+            url, users=users, room_id=room, duration=duration, rate=rate, talk=talk, prefix=prefix, password=password,
+            seed=seed, restless=restless,
+        )  # fmt: skip
+        with LiveTable(sys.stdout if report is Report.TABLE else sys.stderr) as table:
+            found = simulator.simulate(options, table)
+            if report is Report.TABLE:
+                table.sum_up(found)
+    except simulator.Unusable as error:
+        _give_up(str(error), WRONG_SETTING)
+    except simulator.Failure as error:
+        _give_up(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None  # as shells say it of who was interrupted
+    if report is Report.JSON:
+        typer.echo(simulator.as_json(found))
 
 
 @commands.command()
