@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tertulia.domain.errors import Invalid
 from tertulia.services.tools import schemas
@@ -74,9 +75,10 @@ def keep_state(metadata: Metadata, before: Metadata | None, shipped: Shipped = S
     if tool is None:
         return dict(metadata)
     own = tool.keys - tool.shared
-    was_this_tool = before is not None and find_tool(before, shipped) is tool
-    kept: Mapping[str, Any] = before if before is not None and was_this_tool else msgspec.to_builtins(tool.state())
+    at_first = write_state(tool.state())
+    kept = before if before is not None and find_tool(before, shipped) is tool else at_first
     return {
+        **at_first,
         **{key: value for key, value in metadata.items() if key not in own},
         **{key: value for key, value in kept.items() if key in own},
     }
@@ -97,6 +99,12 @@ def read_state(metadata: Metadata, tool: ShippedTool[S]) -> S:
         return msgspec.convert(kept, tool.state)
     except msgspec.ValidationError:
         return tool.state()
+
+
+def write_state(state: Struct) -> dict[str, Any]:
+    """As plain JSON."""
+    written: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(state))
+    return written
 
 
 def size_besides(metadata: Metadata, tool: ShippedTool[Any]) -> int:

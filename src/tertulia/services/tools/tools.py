@@ -108,7 +108,7 @@ class Tools:
         known = use.thing.metadata
         most_bytes = self._max_metadata - metadata.size_besides(known, tool)
         state = tool.act(metadata.read_state(known, tool), msgspec.structs.replace(use, most_bytes=most_bytes))
-        return msgspec.structs.replace(use.thing, metadata={**known, **msgspec.to_builtins(state)})
+        return msgspec.structs.replace(use.thing, metadata={**known, **metadata.write_state(state)})
 
 
 def _need_right(work: Work, standing: Standing, actor: Actor, thing: SpaceObject, action: str) -> None:
