@@ -1,0 +1,480 @@
+"""Interest: who is told whose steps, and when. Who is near is told with the next tick, who is far now and then, who is
+out of view that somebody is gone. Sans I/O.
+
+The floor is a grid. Viewers who stand in the same cell are told the same, so that it is put into bytes once for all of
+them. What a viewer holds after a tick: whoever is in the nine cells around them, where they are now, and nobody there
+who is elsewhere; whoever is in view, where they were at most `far_every` ticks ago; whoever is out of view, where they
+are, or nothing. Only a crowd, more than `most` steps for one cell in a tick, waits longer: by turns, so that it thins
+out instead of flooding.
+
+A tick costs what has moved, not who is there: cells know their neighbours, and viewers are never gone through one by one
+but when they cross a border themselves or have only just come.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
+from itertools import chain, islice
+from math import floor
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from tertulia.domain.events import PositionUpdated
+from tertulia.domain.ids import RoomId, UserId
+from tertulia.domain.models import Direction
+from tertulia.fanout.feed import Framed
+
+NEW, UNSEEN = -2, -1
+"""Ticks before all others: of who has just appeared, and of who has moved since then."""
+SPARE_CELLS = 64
+"""So many more than twice the people are kept, if they are empty: in most of them somebody will be in a moment."""
+
+
+class Viewer(Protocol):
+    """Hashable; two of the same user are two."""
+
+    @property
+    def user_id(self) -> UserId: ...
+
+
+V = TypeVar("V", bound=Viewer)
+
+
+class Telling(Struct, Generic[V], frozen=True):
+    """What all of *viewers* are to be told: who has moved, and who is in view no more. Nobody is in both."""
+
+    viewers: Collection[V]
+    moves: list[Framed]
+    """Of `PositionUpdated`: the same one for all who are told of this step."""
+    gone: list[UserId]
+
+
+class _Person(Generic[V]):
+    """*moved_at*: the last tick that found them elsewhere. *hidden_at*: the last tick at which those who did not see
+    them were told so. *framed* is as of *moved_at*, x and y are of now."""
+
+    __slots__ = ("cell", "direction", "framed", "hidden_at", "moved_at", "user_id", "viewers", "x", "y")
+
+    def __init__(self, cell: "_Cell[V]", framed: Framed, user_id: UserId, x: float, y: float, direction: Direction):
+        self.cell, self.framed, self.user_id = cell, framed, user_id
+        self.x, self.y, self.direction = x, y, direction
+        self.viewers: dict[V, None] = {}
+        self.moved_at, self.hidden_at = UNSEEN, NEW
+
+
+class _Watch(Generic[V]):
+    """*since*: the tick before which its viewer was told everybody's place."""
+
+    __slots__ = ("person", "since")
+
+    def __init__(self, person: _Person[V], since: int) -> None:
+        self.person, self.since = person, since
+
+
+class _Cell(Generic[V]):
+    """A square of the floor in which somebody stands; its *viewers* are those of whoever does.
+
+    *view*: all cells that are seen from here, itself included, and so all from which this one is seen; *near*: the
+    adjacent ones of them. Dicts stand for ordered sets. What its viewers do not know yet: where those in *soon* and
+    *later* are, who wait for their turn, *later* holding far ones only; where far ones are that moved after
+    *checked_at*; and that those in *gone* are, which is told in any case.
+    """
+
+    __slots__ = (
+        "bottom", "checked_at", "column", "gone", "later", "left", "moved", "moved_at", "near", "people", "right", "row",
+        "slot", "soon", "steps", "stirred", "together", "top", "view", "viewers",
+    )  # fmt: skip
+
+    def __init__(self, column: int, row: int, size: float, slot: int) -> None:
+        self.column, self.row, self.slot = column, row, slot
+        margin = size / 8
+        self.left, self.right = column * size - margin, (column + 1) * size + margin
+        self.top, self.bottom = row * size - margin, (row + 1) * size + margin
+        self.people: dict[_Person[V], None] = {}
+        self.moved: dict[_Person[V], None] = {}
+        self.steps: list[Framed] = []
+        self.moved_at = UNSEEN
+        self.view: dict[_Cell[V], None] = {}
+        self.near: dict[_Cell[V], None] = {}
+        self.viewers: dict[V, None] = {}
+        self.together: tuple[V, ...] | None = None
+        """A copy of the viewers, until they change."""
+        self.soon: dict[_Person[V], None] = {}
+        self.later: dict[_Person[V], None] = {}
+        self.stirred: list[_Cell[V]] = []
+        self.gone: list[UserId] = []
+        self.checked_at = UNSEEN
+
+    def copy_viewers(self) -> tuple[V, ...]:
+        if self.together is None:
+            self.together = tuple(self.viewers)
+        return self.together
+
+    def take(self, most: int) -> list[Framed]:
+        """The next *most* steps at most: of those who are near first, but a quarter is for the far ones, if need be."""
+        soon, later = self.soon, self.later
+        reserved = min(len(later), most // 4)
+        steps = [framed for cell in self.stirred for framed in cell.steps]
+        if soon or len(steps) > most - reserved:
+            for cell in self.stirred:
+                soon.update(cell.moved)  # who waits already keeps their turn
+            steps = _take_first(soon, most - reserved)
+        if later:
+            steps += _take_first(later, most - len(steps))
+        self.stirred.clear()
+        return steps
+
+
+def _take_first(lane: dict[_Person[V], None], most: int) -> list[Framed]:
+    """Those who have waited longest."""
+    first = list(lane if most >= len(lane) else islice(lane, most))
+    if most >= len(lane):
+        lane.clear()
+    for person in first if lane else ():
+        del lane[person]
+    return [person.framed for person in first]
+
+
+class _Crossing(Generic[V]):
+    """Viewers who are in *cell* now, and what they do not know that the others there do."""
+
+    __slots__ = ("cell", "gone", "unknown", "viewers")
+
+    def __init__(self, cell: _Cell[V], viewers: list[V], unknown: Iterable[_Person[V]], gone: list[UserId]) -> None:
+        self.cell, self.viewers, self.unknown, self.gone = cell, viewers, unknown, gone
+
+
+Crossed = dict[tuple[_Cell[V], _Cell[V]], list[_Person[V]]]
+"""Who has gone from one cell to another, of those who have viewers."""
+
+
+class Interest(Generic[V]):
+    """One room's. Tell it where people are as they move, and call `tick` at a steady pace until it `is_settled`."""
+
+    def __init__(
+        self, room_id: RoomId, *, cell: float = 256.0, far: int = 4, far_every: int = 20, most: int = 24
+    ) -> None:
+        """*cell*: its side, in units. *far*: how many cells away somebody may be and still be seen, at least 1.
+        *far_every*: ticks. *most*: steps that are told at once to the viewers of a cell."""
+        self._room_id = room_id
+        self._size, self._far, self._far_every, self._most = cell, far, far_every, most
+        self._people: dict[UserId, _Person[V]] = {}
+        self._cells: dict[tuple[int, int], _Cell[V]] = {}
+        self._watches: dict[V, _Watch[V]] = {}
+        """In the order in which they began."""
+        self._newest = UNSEEN
+        """When the last of them did."""
+        self._checks: list[dict[_Cell[V], None]] = [{} for _ in range(far_every)]
+        """The cells with viewers, by the slot of a tick in which they look at the far ones."""
+        self._dirty: dict[_Person[V], None] = {}
+        self._busy: dict[_Cell[V], None] = {}
+        """Where somebody waits to be told, or is gone."""
+        self._stale: dict[V, None] = {}
+        self._now = 0
+        self._unchecked_until = 0
+        """The tick with which all cells have looked at the far ones since the last step."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everybody has been told everything: a tick would tell nothing, nor would any after it."""
+        return not (self._dirty or self._busy or self._stale) and self._now >= self._unchecked_until
+
+    # ---- what happens
+
+    def put(self, user_id: UserId, x: float, y: float, direction: Direction = None, *, is_told: bool = False) -> None:
+        """They appear, or are elsewhere now. *x*, *y*: finite. *is_told*: of who appears, everybody is told otherwise
+        where that is."""
+        person = self._people.get(user_id)
+        if person is None:
+            cell = self._get_cell(floor(x / self._size), floor(y / self._size))
+            framed = Framed(self._position(user_id, x, y, direction))
+            person = self._people[user_id] = _Person(cell, framed, user_id, x, y, direction)
+            cell.people[person] = None
+            if is_told:
+                return
+        elif person.x == x and person.y == y and person.direction == direction:
+            return
+        else:
+            person.x, person.y, person.direction = x, y, direction
+            if person.hidden_at == NEW:
+                person.hidden_at = UNSEEN  # everybody may have been told where they appeared
+        self._dirty[person] = None
+
+    def remove(self, user_id: UserId) -> None:
+        """They have left the room, which everybody is told otherwise. Their own viewers see nothing any more."""
+        person = self._people.pop(user_id, None)
+        if person is None:
+            return
+        for viewer in list(person.viewers):
+            self.unwatch(viewer)
+        self._dirty.pop(person, None)
+        cell = person.cell
+        del cell.people[person]
+        for other in cell.view:
+            other.soon.pop(person, None)
+            other.later.pop(person, None)
+
+    def watch(self, viewer: V) -> None:
+        """They see from where their user is, if that user is there, and have just been told everybody's place."""
+        self.unwatch(viewer)
+        person = self._people.get(viewer.user_id)
+        if person is None:
+            return
+        self._newest = self._now + 1
+        self._watches[viewer] = _Watch(person, self._newest)
+        person.viewers[viewer] = None
+        self._open(person.cell, self._now)
+        self._join(person.cell, viewer)
+
+    def unwatch(self, viewer: V) -> None:
+        watch = self._watches.pop(viewer, None)
+        if watch is not None:
+            self._stale.pop(viewer, None)
+            del watch.person.viewers[viewer]
+            self._leave(watch.person.cell, viewer)
+
+    def refresh(self, viewer: V) -> None:
+        """They have missed something: with the next tick they are told all that they see, and that the rest is gone."""
+        if viewer in self._watches:
+            self._stale[viewer] = None
+
+    def tick(self) -> list[Telling[V]]:
+        """What there is to be told now. No viewer is told of the same step twice in it."""
+        now = self._now = self._now + 1
+        crossed: Crossed[V] = {}
+        hidden: list[tuple[_Person[V], int]] = []
+        moved = self._move_people(now, crossed, hidden)
+        crossings = [self._look_around(old, new, people, now) for (old, new), people in crossed.items()]
+        self._move_viewers(crossed)
+        self._tell_near(moved, now)
+        self._tell_far(now)
+        told = self._take_turns()
+        for cell in moved:
+            cell.moved.clear()
+        tellings = list(told.values())
+        tellings += [self._tell_rest(crossing, told.get(crossing.cell)) for crossing in crossings]
+        tellings += self._conceal(hidden)
+        tellings += [self._tell_all(viewer) for viewer in self._stale]
+        self._stale.clear()
+        if len(self._cells) > 2 * len(self._people) + SPARE_CELLS:
+            self._drop_empty_cells()
+        return [telling for telling in tellings if telling.viewers and (telling.moves or telling.gone)]
+
+    # ---- a tick, in this order
+
+    def _move_people(self, now: int, crossed: Crossed[V], hidden: list[tuple[_Person[V], int]]) -> list[_Cell[V]]:
+        """Returns the cells in which somebody has moved. Adds to *hidden* those of whom somebody who does not see them
+        may hold an old place, and since when."""
+        room_id, newest = self._room_id, self._newest
+        moved = []
+        for person in self._dirty:
+            x, y, cell = person.x, person.y, person.cell
+            if not (cell.left <= x <= cell.right and cell.top <= y <= cell.bottom):
+                cell = self._cross(person, crossed)
+            if person.hidden_at < newest:
+                if person.hidden_at == NEW:
+                    person.hidden_at = UNSEEN
+                else:
+                    hidden.append((person, person.hidden_at))
+                    person.hidden_at = now
+            # As `_position`, which would be a third of the cost here.
+            event = PositionUpdated(
+                room_id=room_id,
+                user_id=person.user_id,
+                x=round(x * 100) / 100,
+                y=round(y * 100) / 100,
+                direction=person.direction,
+            )
+            person.framed = Framed(event)
+            person.moved_at = cell.moved_at = now
+            if not cell.moved:
+                moved.append(cell)
+            cell.moved[person] = None
+        self._dirty.clear()
+        return moved
+
+    def _cross(self, person: _Person[V], crossed: Crossed[V]) -> _Cell[V]:
+        """Into the cell where they are now: who sees them no more is told so, and who is near no more, where they
+        went. Those who see them from now on find that they have moved."""
+        old = person.cell
+        column = old.column if old.left <= person.x <= old.right else floor(person.x / self._size)
+        row = old.row if old.top <= person.y <= old.bottom else floor(person.y / self._size)
+        new = person.cell = self._get_cell(column, row)
+        del old.people[person]
+        new.people[person] = None
+        for cell in old.view:
+            if cell not in new.view and cell.viewers:
+                cell.soon.pop(person, None)
+                cell.later.pop(person, None)
+                cell.gone.append(person.user_id)
+                self._busy[cell] = None
+        for cell in old.near:
+            if cell not in new.near and cell in new.view and cell.viewers:
+                cell.soon[person] = None
+                self._busy[cell] = None
+        for cell in new.near:
+            cell.later.pop(person, None)
+        if person.viewers:
+            crossed.setdefault((old, new), []).append(person)
+        return new
+
+    def _look_around(self, old: _Cell[V], new: _Cell[V], people: list[_Person[V]], now: int) -> _Crossing[V]:
+        """What those know in *new* and not in *old*: whoever was out of view, and whoever those in *old* were still to
+        be told of. Of the latter, those in *new* may be yet to be told, too; then that will do, unless their turn to
+        look at the far ones comes later."""
+        self._open(new, now - 1)
+        is_later = (new.slot - now) % self._far_every > (old.slot - now) % self._far_every
+        known_far = now if is_later else new.checked_at
+        known_near = now if is_later else now - 1
+        unknown: dict[_Person[V], None] = {}
+        for cell in [cell for cell in new.view if cell not in old.view]:
+            unknown.update(cell.people)
+        for cell in new.view if known_far > old.checked_at else new.near:
+            if cell.moved_at > old.checked_at and cell in old.view and cell not in old.near:
+                known_at = known_near if cell in new.near else known_far
+                for person in cell.people:
+                    if old.checked_at < person.moved_at <= known_at:
+                        unknown[person] = None
+        for person in (*old.soon, *old.later):
+            if person.moved_at <= (known_near if person.cell in new.near else known_far) and person.cell in new.view:
+                unknown[person] = None
+        left = [cell for cell in old.view if cell not in new.view]
+        gone = [person.user_id for cell in left for person in cell.people]
+        gone += [user_id for user_id in old.gone if self._people[user_id].cell not in new.view]
+        viewers = [viewer for person in people for viewer in person.viewers if viewer not in self._stale]
+        return _Crossing(new, viewers, unknown, gone)
+
+    def _move_viewers(self, crossed: Crossed[V]) -> None:
+        for (_, new), people in crossed.items():
+            for person in people:
+                for viewer in person.viewers:
+                    self._join(new, viewer)
+        for (old, _), people in crossed.items():  # not before: a cell that is never without viewers stays open
+            for person in people:
+                for viewer in person.viewers:
+                    self._leave(old, viewer)
+
+    def _tell_near(self, moved: list[_Cell[V]], now: int) -> None:
+        busy = self._busy
+        for cell in moved:
+            cell.steps = [person.framed for person in cell.moved]
+            for other in cell.near:
+                if other.viewers:
+                    other.stirred.append(cell)
+                    busy[other] = None
+            if len(cell.view) > len(cell.near):
+                self._unchecked_until = now + self._far_every - 1
+
+    def _tell_far(self, now: int) -> None:
+        for cell in self._checks[now % self._far_every]:
+            known_at, near, soon, later = cell.checked_at, cell.near, cell.soon, cell.later
+            for other in cell.view:
+                if other.moved_at > known_at and other not in near:
+                    for person in other.people:
+                        if person.moved_at > known_at and person not in soon:
+                            later[person] = None
+            cell.checked_at = now
+            if later:
+                self._busy[cell] = None
+
+    def _take_turns(self) -> dict[_Cell[V], Telling[V]]:
+        told = {}
+        busy, self._busy = self._busy, {}
+        for cell in busy:
+            moves = cell.take(self._most)
+            if cell.soon or cell.later:
+                self._busy[cell] = None
+            gone, cell.gone = cell.gone, []
+            viewers = cell.copy_viewers()
+            if self._stale:
+                viewers = tuple(viewer for viewer in viewers if viewer not in self._stale)
+            told[cell] = Telling(viewers, moves, gone)
+        return told
+
+    def _tell_rest(self, crossing: _Crossing[V], told: Telling[V] | None) -> Telling[V]:
+        """To those who crossed a border, besides what all in their new cell are told."""
+        known = set() if told is None else set(told.moves)
+        moves = [person.framed for person in crossing.unknown if person.framed not in known]
+        return Telling(crossing.viewers, moves, crossing.gone)
+
+    def _conceal(self, hidden: list[tuple[_Person[V], int]]) -> list[Telling[V]]:
+        """Whoever came to watch since then may hold the place that they were told in the beginning, and goes on doing
+        so if they do not see that it is old. Once for each pair of a newcomer and somebody else."""
+        if not hidden:
+            return []
+        by_cell: dict[tuple[_Cell[V], int], list[UserId]] = {}
+        for person, since in hidden:
+            by_cell.setdefault((person.cell, since), []).append(person.user_id)
+        moments = sorted({since for _, since in by_cell})
+        newcomers: dict[tuple[_Cell[V], int], list[V]] = {}
+        for viewer, watch in reversed(self._watches.items()):
+            if watch.since <= moments[0]:
+                break
+            if viewer not in self._stale:
+                last = moments[bisect_left(moments, watch.since) - 1]
+                newcomers.setdefault((watch.person.cell, last), []).append(viewer)
+        alike: dict[tuple[UserId, ...], list[V]] = {}
+        for (seat, last), viewers in newcomers.items():
+            cells = [users for (cell, since), users in by_cell.items() if since <= last and cell not in seat.view]
+            if cells:
+                alike.setdefault(tuple(chain.from_iterable(cells)), []).extend(viewers)
+        return [Telling(viewers, [], list(users)) for users, viewers in alike.items()]
+
+    def _tell_all(self, viewer: V) -> Telling[V]:
+        view = self._watches[viewer].person.cell.view
+        moves = [person.framed for cell in view for person in cell.people]
+        gone = [person.user_id for person in self._people.values() if person.cell not in view]
+        return Telling((viewer,), moves, gone)
+
+    # ---- cells
+
+    def _position(self, user_id: UserId, x: float, y: float, direction: Direction) -> PositionUpdated:
+        return PositionUpdated(
+            room_id=self._room_id, user_id=user_id, x=round(x * 100) / 100, y=round(y * 100) / 100, direction=direction
+        )
+
+    def _get_cell(self, column: int, row: int) -> _Cell[V]:
+        found = self._cells.get((column, row))
+        if found is not None:
+            return found
+        # Neighbours have the same slot by fours: who crosses a border often need not be told apart then.
+        slot = (7 * (column >> 1) + 13 * (row >> 1)) % self._far_every
+        cell = self._cells[column, row] = _Cell(column, row, self._size, slot)
+        reach = range(-self._far, self._far + 1)
+        for aside in reach:
+            for down in reach:
+                other = self._cells.get((column + aside, row + down))
+                if other is None:
+                    continue
+                cell.view[other] = other.view[cell] = None
+                if -1 <= aside <= 1 and -1 <= down <= 1:
+                    cell.near[other] = other.near[cell] = None
+        return cell
+
+    def _drop_empty_cells(self) -> None:
+        for cell in [cell for cell in self._cells.values() if not cell.people]:
+            del self._cells[cell.column, cell.row]
+            for other in cell.view:
+                if other is not cell:
+                    del other.view[cell]
+                    other.near.pop(cell, None)
+
+    def _open(self, cell: _Cell[V], known_at: int) -> None:
+        """Its first viewers are about to come, who know where everybody was at that tick."""
+        if not cell.viewers:
+            cell.checked_at = known_at
+            self._checks[cell.slot][cell] = None
+
+    @staticmethod
+    def _join(cell: _Cell[V], viewer: V) -> None:
+        cell.viewers[viewer] = None
+        cell.together = None
+
+    def _leave(self, cell: _Cell[V], viewer: V) -> None:
+        del cell.viewers[viewer]
+        cell.together = None
+        if not cell.viewers:
+            del self._checks[cell.slot][cell]
+            cell.soon.clear()
+            cell.later.clear()
+            cell.gone.clear()
