@@ -106,6 +106,7 @@ def build(settings: Settings) -> Parts:
         spacing=Spacing(lease=settings.space_lease, kept=settings.place_kept, visit=settings.visit_timeout),
     )
     floors = hub.spaces
+    talks = Talks(store)
     messages = Messages(max_length=settings.max_message_length)
     services = Services(
         accounts=accounts,
@@ -122,12 +123,12 @@ def build(settings: Settings) -> Parts:
         walks=Walks(store, floors, places_kept=settings.place_kept),
         objects=Objects(),
         tools=Tools(store, floors),
-        talks=Talks(store),
+        talks=talks,
     )
     return Parts(
         store,
         hub,
-        Executor(store, handlers(services), messages, max_page=settings.page_size),
+        Executor(store, handlers(services), messages, max_page=settings.page_size, floors=floors, talks=talks),
         Authenticator(store, tokens),
         accounts,
     )

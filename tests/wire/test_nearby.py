@@ -162,6 +162,7 @@ async def test_a_quiet_area_is_heard_inside_alone_and_may_be_read_by_all(people)
         await walk(client, x, 700)
         await sees(cleo, client.person, x, 700)
 
+    await bea.until(lambda: any(data["room"]["parent_id"] == room for data in bea.data("room_state")), "the talk")
     await ana.ask("typing", room_id=room)
     talk = (await ana.ask("send_message", room_id=room, message="quietly"))["talk_id"]
     await bea.event("user_typing", room_id=talk)

@@ -7,7 +7,7 @@ is asked through `Asks`, and nothing waits for it but the step itself.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import UNSET
 
@@ -63,7 +63,7 @@ class LiveSpace:
         """*lease*: seconds that somebody who is gone keeps their seat, and their part in what is said around it."""
         self.room_id = opened.room.id
         self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
-        self.interest = Interest(self.room_id)
+        self.interest: Interest[Viewer] = Interest(self.room_id)
         self.bubbles = Bubbles(self.room_id, earshot=self.floor.space.earshot)
         self.bodies: dict[UserId, Body] = {}
         self.stays: dict[UserId, set[RoomId]] = {}
@@ -252,7 +252,9 @@ class LiveSpace:
         self._wake(self)
 
     def _unsettle(self, seconds: float) -> None:
-        self.restless_until = max(self.restless_until, monotonic() + seconds + 1.0)
+        until = monotonic() + seconds + 1.0
+        if until > self.restless_until:
+            self.restless_until = until
 
     # ---- doors
 
@@ -267,6 +269,12 @@ class LiveSpace:
         body.asks_for = area_id
         self._asks.enter_area(self.room_id, area_id, body.user_id)
 
+    def ask_again(self, body: Body, area_id: int) -> None:
+        """To be where they are."""
+        if body.asks_for is None:
+            body.asks_for = area_id
+            self._asks.enter_area(self.room_id, area_id, body.user_id)
+
     def admitted(self, user_id: UserId, area_id: int, talk_id: RoomId) -> None:
         """The store has let them in: they go on to where they wanted to be."""
         self.area_talks[area_id] = talk_id
@@ -279,8 +287,8 @@ class LiveSpace:
         if wish is not None and monotonic() - wish.at < PATIENCE:
             self.walk(body, wish.x, wish.y, wish.direction, wish.by)
         gate = self.floor.gate_at(body.x, body.y)
-        if body.area_id is not None and (gate is None or gate.id != body.area_id):  # they changed their mind
-            self._asks.leave_area(self.room_id, body.area_id, user_id)
+        if gate is None or gate.id != area_id:  # they changed their mind
+            self._asks.leave_area(self.room_id, area_id, user_id)
             body.area_id = None
         self._show(body)
 
@@ -289,7 +297,10 @@ class LiveSpace:
         if body is None:
             return
         wish, body.wish, body.asks_for = body.wish, None, None
-        body.refused = {**(body.refused or {}), area_id: monotonic() + ASK_AGAIN}
+        refused = body.refused = body.refused or {}
+        refused[area_id] = monotonic() + ASK_AGAIN
+        if body.area_id == area_id:
+            body.area_id = None
         self._put_right(body)  # the area may have been made around them
         if wish is not None and wish.by is not None and wish.by in self._viewers:
             frame = wish.by.dialect.error(error, "update_position", UNSET)
@@ -302,7 +313,7 @@ class LiveSpace:
         x, y = self.floor.settle(body.x, body.y, inside=body.area_id)
         if (x, y) == (body.x, body.y):
             return
-        body.x, body.y, body.moved_at = x, y, monotonic()
+        body.x, body.y, body.moved_at, body.by = x, y, monotonic(), None
         self._show(body)
         for connection in self._viewers:
             if connection.user_id == body.user_id:
@@ -337,7 +348,7 @@ class LiveSpace:
         self._unsettle(AT_REST)
 
     def _sit(self, body: Body, seat: ObjectId) -> None:
-        body.seat = seat
+        body.seat, body.by = seat, None
         place = self.floor.seat_place(self.floor.objects[seat])
         if place is not None and place != (body.x, body.y):
             body.x, body.y = place
@@ -351,8 +362,7 @@ class LiveSpace:
             self._asks.leave_area(self.room_id, body.area_id, body.user_id)
             body.area_id = None
         if gate is not None and body.is_here:
-            body.asks_for = gate.id
-            self._asks.enter_area(self.room_id, gate.id, body.user_id)
+            self.ask_again(body, gate.id)
 
     # ---- what is said
 
@@ -415,10 +425,11 @@ class LiveSpace:
             direction=body.direction,
         )
 
-    def _tell(self, telling: Telling, at: int) -> None:
+    def _tell(self, telling: Telling[Viewer], at: int) -> None:
         """To all viewers what was built once for each dialect; but who walks is not told by single events of the very
         steps that they took."""
         moves = telling.moves
+        events = [cast(PositionUpdated, move.event) for move in moves]
         batches: dict[str, bytes] = {}
         for viewer in telling.viewers:
             connection = viewer.connection
@@ -429,12 +440,14 @@ class LiveSpace:
             if dialect.batches_moves:
                 data = batches.get(dialect.name)
                 if data is None:
-                    frame = dialect.moves(self.room_id, at, [move.event for move in moves], telling.gone)
+                    frame = dialect.moves(self.room_id, at, events, telling.gone)
                     data = batches[dialect.name] = frame or b""
             else:
                 body = self.bodies.get(viewer.user_id)
                 skipped = viewer.user_id if body is not None and body.by is connection else None
-                data = b"".join(move.frame(dialect) for move in moves if move.event.user_id != skipped)
+                data = b"".join(
+                    move.frame(dialect) for move, event in zip(moves, events, strict=True) if event.user_id != skipped
+                )
             if data:
                 self._counters.moves += len(moves)
                 connection.write(data)

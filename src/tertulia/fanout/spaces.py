@@ -359,6 +359,20 @@ class Spaces:
             return False
         return body.area_id != stay.area_id and body.asks_for is None and monotonic() - body.seen_at > SETTLED
 
+    def ask_again(self, stays: Collection[Stay]) -> None:
+        """For those of this node who stand in an area that the store does not know them in: another node took them for
+        gone, perhaps. *stays*: all that are open."""
+        known = {(one.parent_id, one.area_id, one.user_id) for one in stays}
+        for space in self._spaces.values():
+            for body in space.bodies.values():
+                if (
+                    body.area_id is not None
+                    and (space.room_id, body.area_id, body.user_id) not in known
+                    and self._occupancy.is_own(space.room_id, body.user_id)
+                    and monotonic() - body.seen_at > SETTLED
+                ):
+                    space.ask_again(body, body.area_id)
+
     def has_gone(self, room_id: RoomId, talk_id: RoomId, user_id: UserId) -> bool:
         """Somebody who is in the room, and not in the bubble of that talk; a room's keeper alone knows."""
         space = self._spaces.get(room_id)

@@ -229,9 +229,10 @@ class SocketSession:
         if late is not None and self._socket is not None:
             self._do(late)
 
-    def _enter_talk(self, talk_id: RoomId) -> None:
-        """Its user has come into a talk: it hears that from now on, as if it had asked to."""
-        request = Request(c.EnterRoom(room_id=talk_id, joins=False), TALK)
+    def _enter_talk(self, talk_id: RoomId, *, is_new: bool = True) -> None:
+        """Its user has come into a talk: it hears that from now on, as if it had asked to. *is_new*: all that was said
+        since they came is news to it."""
+        request = Request(c.EnterRoom(room_id=talk_id, joins=False, from_stay=is_new), TALK)
         if self._task is not None or self._backlog:
             self._wait(request)
         else:
@@ -444,19 +445,20 @@ class SocketSession:
         """Hear the room from the very place in its log where the answer ended."""
         if self._connection is None:
             return
-        resumes = entered.result is Resume.RESUMED and command.after is not None
+        snapshot = entered.snapshot
+        after = snapshot.since if command.from_stay else command.after
         self._lobby.hub.enter(
             self._connection,
             command.room_id,
-            position=command.after if resumes and command.after is not None else entered.snapshot.seq,
+            position=after if entered.result is Resume.RESUMED and after is not None else snapshot.seq,
             announce_backlog=command.after is not None,
-            head=entered.snapshot.seq,
+            head=snapshot.seq,
             x=entered.x,
             y=entered.y,
         )
         if self._connection.on_talk is not None:
             for talk_id in self._lobby.hub.spaces.talks_of(command.room_id, self._connection.user_id):
-                self._enter_talk(talk_id)
+                self._enter_talk(talk_id, is_new=False)
 
     def _refuse(self, refusal: Refuse) -> None:
         frame = self._dialect.error(refusal.error, refusal.name, refusal.ref)
@@ -499,6 +501,8 @@ def reason_for(error: e.TertuliaError) -> CloseReason:
 
 
 def how_to_go_on(command: c.EnterRoom, snapshot: c.Snapshot) -> Resume:
+    if command.from_stay:
+        return Resume.RESUMED
     if command.after is None:
         return Resume.FRESH
     if not snapshot.since <= command.after <= snapshot.seq or command.epoch not in (None, snapshot.epoch):

@@ -12,7 +12,7 @@ from tertulia.domain.clock import Clock
 from tertulia.domain.errors import TertuliaError, TooFast
 from tertulia.fanout.backplane import Shout
 from tertulia.protocol.dialect import Catalogue, CloseReason, Dialect, Request
-from tertulia.protocol.session import HangUp, Pace, Refuse, Session
+from tertulia.protocol.session import Do, HangUp, Pace, Refuse, Session
 from tertulia.protocol.socket import Socket
 
 MOST_AT_ONCE = 65_536
@@ -126,14 +126,14 @@ class Square:
 
     # ---- what they say
 
-    def take(self, visitor: Visitor, do: Request | Refuse | HangUp | None) -> None:
+    def take(self, visitor: Visitor, do: Do) -> None:
         if isinstance(do, Refuse):
             self._refuse(visitor, do)
         elif isinstance(do, HangUp):
             if do.refusal is not None:
                 self._refuse(visitor, do.refusal)
             self.hang_up(visitor, do.reason)
-        elif do is not None:
+        elif isinstance(do, Request):
             self._do(visitor, do)
 
     def _do(self, visitor: Visitor, request: Request) -> None:

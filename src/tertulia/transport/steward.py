@@ -134,7 +134,10 @@ class Steward:
             log.debug("places could not be written down: %s", error)
 
     async def look(self) -> None:
-        """End what is held by people who are gone for too long, or who are somewhere else by now."""
+        """End what is held by people who are gone for too long, or who are somewhere else by now. While the other nodes
+        cannot be heard nobody knows who is gone."""
+        if not self._hub.backplane.is_up:
+            return
         leases = await self._executor.execute(c.ListLeases(), None)
         held = {(one.room_id, one.user_id) for one in leases.seats}
         held |= {(one.parent_id, one.user_id) for one in leases.stays}
@@ -148,6 +151,7 @@ class Steward:
             await self._try(c.LeaveArea(room_id=room_id, area_id=None, user_id=user_id))
         await self._look_at_areas([one for one in leases.stays if one.area_id is not None], over)
         await self._look_at_bubbles([one for one in leases.stays if one.area_id is None], over)
+        self._hub.spaces.ask_again(leases.stays)
 
     def _who_is_gone(self, held: Collection[tuple[RoomId, UserId]]) -> set[tuple[RoomId, UserId]]:
         now, occupancy = monotonic(), self._hub

@@ -34,10 +34,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 class EnterRoom(Command[Snapshot], frozen=True, kw_only=True):
     """Be in the room with this connection, from *after* on if given. *joins*: become a member of a public room that one
-    is none of; else that is NotAMember."""
+    is none of; else that is NotAMember. *from_stay*: of a talk, from where one's stay in it began; the server's own."""
 
     room_id: RoomId
     joins: bool = True
+    from_stay: bool = False
     x: float | None = None
     y: float | None = None
     after: Seq | None = None
