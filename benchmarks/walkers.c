@@ -16,15 +16,16 @@
  * that --avoid lists ("x y width height" a line): so a server that corrects them is wrong, or cannot keep up. After a
  * correction they go on from where the server says that they are.
  *
- * The phases: all come in, and wait until nobody hears of anything for half a second; --warm seconds of walking; --seconds
- * of it that count; a second for what is on its way; then nobody moves, and after --settle seconds the server's CPU in
- * --idle seconds is taken.
+ * The phases: all come in; --warm seconds of walking, in which it may still be told who has come; --seconds of it that
+ * count; a second for what is on its way; then nobody moves, and after --settle seconds the server's CPU in --idle seconds
+ * is taken. Delays are those of steps that were followed by others, of who went on walking.
  */
 #include "ws.h"
 #include <math.h>
 
 enum { MAX_HEADERS = 8, OPENING_AT_ONCE = 64, TRAIL = 256, MAX_ID = 1 << 20, MAX_CHAT = 1 << 16, NOBODY = -1 };
 #define NEAREST_EVERY (SECOND / 20)
+#define LAST_STEPS (SECOND / 4)    /* before the end, whose delays are not looked at */
 
 static struct {
     int port, cpu, header_count, talkers;
@@ -65,12 +66,12 @@ static int walker_count, opened, opening, ready_count, block_count;
 static struct block *blocks;
 static int32_t number_of[MAX_ID];            /* user id: walker's number + 1 */
 static bool measuring, walking;
-static int64_t started, nearest_at, heard_at;
+static int64_t started, ends, nearest_at;
 static long stepped, said, said_before;      /* since walking started */
 static struct { int64_t at; int by; } chat[MAX_CHAT];
 
 static struct histogram delay, age, chat_delay, lateness;
-static struct { uint64_t moves, reached, told, own, gone, frames, events, bytes, corrections, echoes, held_back, chat_deliveries; } counted;
+static struct { uint64_t moves, watched, reached, told, own, gone, frames, events, bytes, corrections, echoes, held_back, chat_deliveries; } counted;
 static struct { long errors, closed, unreadable, strays; char first[256]; } problems;
 
 static void note(const char *what, const char *text, size_t size)
@@ -199,10 +200,12 @@ static void step(struct walker *w, int64_t due)
     if (w->connection.out_size || w->state != READY) { counted.held_back += measuring; return; }
     if (!walk(w)) die("walker %d is shut in at %d %d", w->number, w->x, w->y);
     int64_t now = now_ns();
+    bool counts = measuring && ends - now > LAST_STEPS;
     send_template(w, ask.move, 0);
-    remember(w, now, measuring);
+    remember(w, now, counts);
     if (!measuring) return;
     counted.moves++;
+    counted.watched += counts;
     histogram_add(&lateness, now - due);
 }
 
@@ -442,18 +445,18 @@ static void walker_read(struct walker *w)
         walker_lost(w, why, strlen(why));
         return;
     }
-    heard_at = now_ns();
+    int64_t now = now_ns();
     if (measuring) w->bytes += (size_t)size - before;
     if (w->state == UPGRADING) {
         used = take_upgraded(inbox, (size_t)size, w->number);
         if (used) {
             w->state = ENTERING;
-            remember(w, heard_at, false);
+            remember(w, now, false);
             if (ask.join) send_template(w, ask.join, 0);
             if (!*ask.ready) walker_ready(w);
         }
     }
-    if (w->state != UPGRADING) used += take_frames(w, inbox + used, (size_t)size - used, heard_at);
+    if (w->state != UPGRADING) used += take_frames(w, inbox + used, (size_t)size - used, now);
     connection_keep(&w->connection, used, (size_t)size);
 }
 
@@ -487,16 +490,6 @@ static void open_all(void)
     open_more();
     while (ready_count < walker_count) {
         if (now_ns() > end) die("%d of %d walkers were ready in time", ready_count, walker_count);
-        turn();
-    }
-}
-
-/* Who has come in is told of those who come after, and of who is online, for a while. */
-static void wait_until_quiet(void)
-{
-    int64_t end = now_ns() + (int64_t)(ask.patience * 1e9);
-    while (now_ns() - heard_at < SECOND / 2) {
-        if (now_ns() > end) die("they still hear something after %g seconds, though nobody does anything", ask.patience);
         turn();
     }
 }
@@ -595,7 +588,6 @@ int main(int argc, char **argv)
     open_all();
     struct usage open = usage_now();
     double open_seconds = (double)(now_ns() - began) / 1e9;
-    wait_until_quiet();
 
     started = now_ns();
     walking = true;
@@ -604,6 +596,7 @@ int main(int argc, char **argv)
     struct usage warm = usage_now();
     double ours = our_cpu();
     int64_t measured = now_ns();
+    ends = measured + (int64_t)(ask.seconds * 1e9);
     measuring = true;
     turn_for(ask.seconds);
     struct usage done = usage_now();
@@ -625,8 +618,8 @@ int main(int argc, char **argv)
     printf("{\"sockets\": %d, \"open_seconds\": %.4f, \"open_cpu_s\": %.4f, \"rss_kib\": %ld, \"load_seconds\": %.4f, \"user_s\": %.4f, \"system_s\": %.4f",
            walker_count, open_seconds, open.user + open.system - start.user - start.system, done.rss_kib, seconds,
            done.user - warm.user, done.system - warm.system);
-    printf(", \"moves\": %llu, \"reached\": %llu, \"told\": %llu, \"own\": %llu, \"gone\": %llu, \"frames\": %llu, \"events\": %llu",
-           (unsigned long long)counted.moves, (unsigned long long)counted.reached, (unsigned long long)counted.told, (unsigned long long)counted.own,
+    printf(", \"moves\": %llu, \"watched\": %llu, \"reached\": %llu, \"told\": %llu, \"own\": %llu, \"gone\": %llu, \"frames\": %llu, \"events\": %llu",
+           (unsigned long long)counted.moves, (unsigned long long)counted.watched, (unsigned long long)counted.reached, (unsigned long long)counted.told, (unsigned long long)counted.own,
            (unsigned long long)counted.gone, (unsigned long long)counted.frames, (unsigned long long)counted.events);
     printf(", \"bytes\": %llu, \"bytes_most\": %llu, \"corrections\": %llu, \"echoes\": %llu, \"said\": %ld, \"chat_deliveries\": %llu",
            (unsigned long long)counted.bytes, (unsigned long long)most, (unsigned long long)counted.corrections, (unsigned long long)counted.echoes,
