@@ -1,13 +1,14 @@
 """Conversations: direct rooms and how they are found; the rooms somebody talks in, what was said last in each, and who is in them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Text, cast, func, select, update
+from sqlalchemy import Text, case, cast, func, select, update
 
 from tertulia.domain.ids import MessageId, RoomId, UserId
-from tertulia.domain.models import SHOWN_MEMBERS, Conversation, Message
-from tertulia.store.messages import find_messages
+from tertulia.domain.models import SHOWN_MEMBERS, Conversation, Message, Room
+from tertulia.store.messages import find_messages, last_heard
 from tertulia.store.rooms import list_own
+from tertulia.store.stays import IS_SECRET, heard
 from tertulia.store.tables import memberships, messages, rooms
 from tertulia.store.work import Reader, Work
 
@@ -32,19 +33,16 @@ def close_direct(work: Work, room_id: RoomId) -> None:
 
 def list_by_newest(reader: Reader, user_id: UserId, skip: int, limit: int) -> Sequence[RoomId]:
     """The rooms of *user_id*, that with the newest message first; one without any is as old as itself."""
-    newest = (
-        select(messages.c.created_at)
-        .where(messages.c.room_id == rooms.c.id)
-        .order_by(messages.c.seq.desc())
-        .limit(1)
-        .correlate(rooms)
-        .scalar_subquery()
-    )
+    said = select(messages.c.created_at).order_by(messages.c.seq.desc()).limit(1).correlate(rooms)
+    newest = said.where(messages.c.room_id == rooms.c.id).scalar_subquery()
+    talk, is_heard = heard(messages, user_id, rooms.c.id)
+    heard_last = said.select_from(talk).where(is_heard).scalar_subquery()
+    last = case((IS_SECRET, heard_last), else_=newest)
     wanted = (
         select(rooms.c.id)
         .join(memberships, memberships.c.room_id == rooms.c.id)
         .where(memberships.c.user_id == user_id, rooms.c.archived_at.is_(None))
-        .order_by(func.coalesce(newest, rooms.c.created_at).desc(), rooms.c.id.desc())
+        .order_by(func.coalesce(last, rooms.c.created_at).desc(), rooms.c.id.desc())
         .offset(skip)
         .limit(limit)
     )
@@ -54,7 +52,7 @@ def list_by_newest(reader: Reader, user_id: UserId, skip: int, limit: int) -> Se
 def list_conversations(reader: Reader, user_id: UserId, room_ids: Sequence[RoomId]) -> list[Conversation]:
     """In the order in which they are asked for; those that *user_id* is no member of are left out."""
     own = {room.id: room for room in list_own(reader, user_id, room_ids)}
-    members, last = _first_members(reader, list(own)), _last_messages(reader, list(own))
+    members, last = _first_members(reader, list(own)), _last_messages(reader, user_id, own.values())
     return [
         Conversation(room=own[room_id], member_ids=members.get(room_id, []), last_message=last.get(room_id))
         for room_id in room_ids
@@ -77,7 +75,14 @@ def _first_members(reader: Reader, room_ids: Sequence[RoomId]) -> dict[RoomId, l
     return {RoomId(row.id): sorted(UserId(int(one)) for one in row.listed.split(",")) for row in found if row.listed}
 
 
-def _last_messages(reader: Reader, room_ids: Sequence[RoomId]) -> dict[RoomId, Message]:
+def _last_messages(reader: Reader, user_id: UserId, own: Collection[Room]) -> dict[RoomId, Message]:
+    talks = [room.id for room in own if room.parent_id is not None and room.is_private]
+    heard_last = [last_heard(reader, talk_id, user_id, LOOKED_BACK) for talk_id in talks]
+    last = _newest_of(reader, [room.id for room in own if room.id not in talks])
+    return {message.room_id: message for message in (*last, *heard_last) if message is not None}
+
+
+def _newest_of(reader: Reader, room_ids: Sequence[RoomId]) -> list[Message]:
     newest = (
         select(messages.c.id, messages.c.seq, messages.c.is_deleted)
         .where(messages.c.room_id == rooms.c.id)
@@ -89,4 +94,4 @@ def _last_messages(reader: Reader, room_ids: Sequence[RoomId]) -> dict[RoomId, M
     last = select(newest.c.id).where(~newest.c.is_deleted).order_by(newest.c.seq.desc()).limit(1).scalar_subquery()
     wanted = select(last).select_from(rooms).where(rooms.c.id.in_(room_ids))
     ids = [MessageId(one) for one in reader.sql.execute(wanted).scalars() if one is not None]
-    return {message.room_id: message for message in find_messages(reader, ids)}
+    return find_messages(reader, ids)

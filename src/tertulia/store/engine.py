@@ -92,6 +92,18 @@ class Store:
         self._engine.submit((work, done))
         return await answer
 
+    def write_then(self, work: Callable[[Work], T], done: Callable[[T | BaseException], None]) -> None:
+        """The same without a future: *done* is called on the event loop, with *work*'s value or what it failed by. Never
+        raises."""
+
+        def tell(outcome: Any) -> None:
+            done(outcome.error if isinstance(outcome, Failed) else outcome)
+
+        try:
+            self._engine.submit((work, tell))
+        except Unavailable as error:
+            asyncio.get_running_loop().call_soon(done, error)
+
     def post(self, post: Post, done: PostDone) -> None:
         """Sends a message; *done* is called on the event loop after the commit. In one order with `write`. Never raises."""
         try:

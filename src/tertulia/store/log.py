@@ -17,7 +17,8 @@ from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent, Roo
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
 from tertulia.domain.models import Message, Version
 from tertulia.store.quotes import Now, look_up
-from tertulia.store.tables import room_log
+from tertulia.store.stays import Within, as_known, heard, overheard, was_heard
+from tertulia.store.tables import room_log, stays
 from tertulia.store.users import DELETED_NAME
 from tertulia.store.work import Reader, Work, decode_payload
 
@@ -27,8 +28,11 @@ LogPart = tuple[list[DurableEvent], Seq]
 _COLUMNS = (room_log.c.payload, room_log.c.room_id, room_log.c.seq, room_log.c.message_id)
 # Lists of rooms may be long, so each goes as one value.
 _HEADS = {
-    "sqlite": text("SELECT id, last_seq FROM rooms WHERE id IN (SELECT value FROM json_each(:ids))"),
-    "postgresql": text("SELECT id, last_seq FROM rooms WHERE id = ANY (CAST(:ids AS bigint[]))"),
+    engine: text(f"SELECT id, last_seq, parent_id IS NOT NULL AND is_private AS is_secret FROM rooms WHERE id {among}")  # noqa: S608 (our own words)
+    for engine, among in (
+        ("sqlite", "IN (SELECT value FROM json_each(:ids))"),
+        ("postgresql", "= ANY (CAST(:ids AS bigint[]))"),
+    )
 }
 _AFTER_EACH = text(
     "SELECT l.payload, l.room_id, l.seq, l.message_id"
@@ -46,26 +50,34 @@ _BLANK = {
 
 def heads(reader: Reader, room_ids: Sequence[RoomId]) -> dict[RoomId, Seq]:
     """Of those rooms that exist, archived ones too: their logs have an end as well."""
+    return {RoomId(row.id): Seq(row.last_seq) for row in _heads(reader, room_ids)}
+
+
+def _heads(reader: Reader, room_ids: Sequence[RoomId]) -> Sequence[Any]:
     dialect = reader.sql.dialect.name
     ids = list(room_ids) if dialect == "postgresql" else msgspec.json.encode(room_ids).decode()
-    rows = reader.sql.execute(_HEADS[dialect], {"ids": ids})
-    return {RoomId(room_id): Seq(seq) for room_id, seq in rows}
+    return reader.sql.execute(_HEADS[dialect], {"ids": ids}).all()
 
 
 def read_log(reader: Reader, wanted: Sequence[tuple[RoomId, Seq]], limit: int) -> dict[RoomId, LogPart]:
-    """At most *limit* events after each position."""
-    found: dict[RoomId, LogPart] = {
-        room_id: ([], head) for room_id, head in heads(reader, [room_id for room_id, _ in wanted]).items()
-    }
+    """At most *limit* events after each position. Of a private talk they are told as they are to all who are there at
+    once: see `overheard`."""
+    rooms = _heads(reader, [room_id for room_id, _ in wanted])
+    found: dict[RoomId, LogPart] = {RoomId(row.id): ([], Seq(row.last_seq)) for row in rooms}
     behind = [(room_id, after) for room_id, after in wanted if room_id in found and after < found[room_id][1]]
     for row in _rows_after(reader, behind, limit) if behind else ():
         found[row.room_id][0].append(_event(row))
     _bring_up_to_date(reader, [events for events, _ in found.values() if events])
+    for row in rooms:
+        if row.is_secret:
+            _quote_less(reader, row.id, found[row.id][0])
     return found
 
 
-def log_page(reader: Reader, room_id: RoomId, after: Seq, limit: int) -> LogPage:
-    """Raises NoSuchRoom. Whether the reader may see it is decided elsewhere."""
+def log_page(reader: Reader, room_id: RoomId, after: Seq, limit: int, within: Within | None = None) -> LogPage:
+    """Raises NoSuchRoom. Whether the reader may see it is decided elsewhere; *within*: and how much of it."""
+    if within is not None:
+        return _page_within(reader, room_id, after, limit, within)
     part = read_log(reader, [(room_id, after)], limit).get(room_id)
     if part is None:
         raise NoSuchRoom
@@ -74,9 +86,39 @@ def log_page(reader: Reader, room_id: RoomId, after: Seq, limit: int) -> LogPage
     return LogPage(epoch=reader.epoch, items=items, seq=seq, head=max(head, seq if items else head))
 
 
-def list_versions(reader: Reader, message: Message, limit: int) -> list[Version]:
+def _page_within(reader: Reader, room_id: RoomId, after: Seq, limit: int, within: Within) -> LogPage:
+    """The log ends for its reader where their last stay does."""
+    head = heads(reader, [room_id]).get(room_id) if within.until is None else within.until
+    if head is None:
+        raise NoSuchRoom
+    log, is_heard = heard(room_log, within.user_id, room_id)
+    page = select(*_COLUMNS).select_from(log).where(is_heard, room_log.c.seq > after)
+    page = page.order_by(stays.c.began, room_log.c.seq).limit(limit)
+    items = [_event(row) for row in reader.sql.execute(page)]
+    _bring_up_to_date(reader, [items], knower=within.user_id)
+    return LogPage(epoch=reader.epoch, items=items, seq=items[-1].seq if items else after, head=head)
+
+
+def _quote_less(reader: Reader, room_id: RoomId, events: list[DurableEvent]) -> None:
+    """In place."""
+    replies = {
+        event.seq: event.reply_to
+        for event in events
+        if isinstance(event, MessageSent) and event.reply_to is not None and event.quote is not None
+    }
+    silent = overheard(reader, room_id, replies) if replies else ()
+    if silent:
+        events[:] = [
+            replace(event, quote=None) if isinstance(event, MessageSent) and event.seq in silent else event
+            for event in events
+        ]
+
+
+def list_versions(reader: Reader, message: Message, limit: int, within: Within | None = None) -> list[Version]:
     """What it said at first and after each edit, the oldest first; of more than *limit*, those that came last."""
     edits = (room_log.c.message_id == message.id) & (room_log.c.type == text("'message_edited'"))
+    if within is not None:
+        edits &= was_heard(within.user_id, room_log.c.room_id, room_log.c.seq)
     rows = reader.sql.execute(select(*_COLUMNS).where(edits).order_by(room_log.c.seq.desc()).limit(limit)).all()[::-1]
     if len(rows) < limit:
         sent = (room_log.c.room_id == message.room_id) & (room_log.c.seq == message.seq)
@@ -99,8 +141,8 @@ def scrub(work: Work, message_id: MessageId, room_id: RoomId, seq: Seq) -> None:
         work.sql.execute(update(room_log).where(of_it).values(payload=blank, digest=None))
 
 
-def _bring_up_to_date(reader: Reader, pages: Sequence[list[DurableEvent]]) -> None:
-    """In place: one look-up for all of them."""
+def _bring_up_to_date(reader: Reader, pages: Sequence[list[DurableEvent]], *, knower: UserId | None = None) -> None:
+    """In place: one look-up for all of them. *knower*: as somebody knows it who has heard only a part."""
     quoted: set[MessageId] = set()
     said: set[MessageId] = set()
     people: set[UserId] = set()
@@ -113,6 +155,8 @@ def _bring_up_to_date(reader: Reader, pages: Sequence[list[DurableEvent]]) -> No
         if isinstance(event, MessageSent) and event.reply_to is not None:
             quoted.add(event.reply_to)
     now = look_up(reader, quoted=quoted, said=said, people=people)
+    if knower is not None:
+        now = as_known(reader, knower, now)
     if now.quotes or now.edited or now.gone:
         for events in pages:
             events[:] = [_as_now(event, now) for event in events]

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, literal_column, select, update
 
 from tertulia.domain.errors import Invalid
 from tertulia.domain.events import MessageDeleted, MessageEdited
@@ -15,7 +15,8 @@ from tertulia.domain.models import Actor, Message, Page, Quote, Reaction
 from tertulia.store.log import scrub
 from tertulia.store.mentions import NOBODY, Called, called, find_called, replace_rows
 from tertulia.store.quotes import look_up
-from tertulia.store.tables import memberships, messages, pins, reactions, room_log, rooms, users
+from tertulia.store.stays import IS_SECRET, Within, as_heard, find_within, heard, was_heard
+from tertulia.store.tables import memberships, messages, pins, reactions, room_log, rooms, stays, users
 from tertulia.store.work import Mentions, Reader, Work
 
 
@@ -43,20 +44,23 @@ def list_messages(
     *,
     skip: int = 0,
     includes_deleted: bool = True,
+    within: Within | None = None,
 ) -> Page[Message]:
     """Newest first, and what is older than *cursor*, the first *skip* left out. Raises Invalid if the cursor is no
-    message of the room."""
+    message of the room. *within*: only what its reader has heard."""
     # The cursor's seq is looked up first: with a value in its place the planner sees a range of the index,
     # with a sub-select it guesses.
-    before = None if cursor is None else _seq_of(reader, room_id, cursor)
+    before = None if cursor is None else _seq_of(reader, room_id, cursor, within)
     up_to = None if before is None else Seq(before - 1)
-    found = _newest(reader, room_id, up_to, limit + 1, skip, includes_deleted=includes_deleted)
-    return _page(reader, found, limit)
+    found = _newest(reader, _messages_of(room_id, within), up_to, limit + 1, skip, includes_deleted=includes_deleted)
+    return _page(reader, found, limit, within)
 
 
-def newest_messages(reader: Reader, room_id: RoomId, head: Seq, limit: int) -> Page[Message]:
+def newest_messages(
+    reader: Reader, room_id: RoomId, head: Seq, limit: int, within: Within | None = None
+) -> Page[Message]:
     """The newest up to *head*, oldest first: what was sent since *head* was read is not among them."""
-    page = _page(reader, _newest(reader, room_id, head, limit + 1), limit)
+    page = _page(reader, _newest(reader, _messages_of(room_id, within), head, limit + 1), limit, within)
     return Page(page.items[::-1], page.next_cursor)
 
 
@@ -71,12 +75,33 @@ def list_recent(reader: Reader, user_id: UserId, skip: int, limit: int) -> list[
         .scalar_subquery()
     )
     mine = (
-        select(memberships.c.room_id, newest.label("newest"))
+        select(memberships.c.room_id, newest.label("newest"), IS_SECRET.label("is_secret"))
         .join(rooms, rooms.c.id == memberships.c.room_id)
         .where(memberships.c.user_id == user_id, rooms.c.archived_at.is_(None))
     )
-    walks = [_walk(reader, row.room_id, row.newest) for row in reader.sql.execute(mine).all() if row.newest is not None]
-    return find_messages(reader, list(islice(merge(*walks, reverse=True), skip, skip + limit)))
+    rows = [row for row in reader.sql.execute(mine).all() if row.newest is not None]
+    walks = [_walk(reader, row.room_id, row.newest) for row in rows if not row.is_secret]
+    talks = {row.room_id for row in rows if row.is_secret}
+    walks += [iter(_heard_ids(reader, talk_id, user_id, skip + limit)) for talk_id in talks]
+    found = find_messages(reader, list(islice(merge(*walks, reverse=True), skip, skip + limit)))
+    known = {one.id: one for one in as_heard(reader, user_id, [one for one in found if one.room_id in talks])}
+    return [known.get(one.id, one) for one in found]
+
+
+def last_heard(reader: Reader, talk_id: RoomId, user_id: UserId, looked_back: int) -> Message | None:
+    """The newest that is not deleted, among so many."""
+    within = find_within(reader, talk_id, user_id)
+    if within is None:
+        return None
+    page = _page(reader, _newest(reader, _messages_of(talk_id, within), None, looked_back), looked_back, within)
+    return next((message for message in page.items if not message.is_deleted), None)
+
+
+def _heard_ids(reader: Reader, talk_id: RoomId, user_id: UserId, limit: int) -> list[MessageId]:
+    """The newest first."""
+    within = find_within(reader, talk_id, user_id)
+    newest = None if within is None else _messages_of(talk_id, within, messages.c.id).limit(limit)
+    return [] if newest is None else [MessageId(one) for one in reader.sql.execute(newest).scalars()]
 
 
 def _walk(reader: Reader, room_id: RoomId, newest: MessageId) -> Iterator[MessageId]:
@@ -149,19 +174,30 @@ def _last_of(reader: Reader, message_id: MessageId, event_type: str) -> Seq | No
     return reader.sql.execute(wanted).scalar()
 
 
-def _seq_of(reader: Reader, room_id: RoomId, cursor: MessageId) -> Seq:
+def _seq_of(reader: Reader, room_id: RoomId, cursor: MessageId, within: Within | None) -> Seq:
     wanted = select(messages.c.seq).where(messages.c.id == cursor, messages.c.room_id == room_id)
+    if within is not None:
+        wanted = wanted.where(was_heard(within.user_id, messages.c.room_id, messages.c.seq))
     seq = reader.sql.execute(wanted).scalar()
     if seq is None:
         raise Invalid("The cursor is no message of this room", field="cursor")
     return Seq(seq)
 
 
+def _messages_of(room_id: RoomId, within: Within | None, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The newest first."""
+    wanted = select(*columns) if columns else select(messages)
+    if within is None:
+        return wanted.where(messages.c.room_id == room_id).order_by(messages.c.seq.desc())
+    log, is_heard = heard(messages, within.user_id, room_id)
+    return wanted.select_from(log).where(is_heard).order_by(stays.c.began.desc(), messages.c.seq.desc())
+
+
 def _newest(
-    reader: Reader, room_id: RoomId, up_to: Seq | None, count: int, skip: int = 0, *, includes_deleted: bool = True
+    reader: Reader, of_room: Select[Any], up_to: Seq | None, count: int, skip: int = 0, *, includes_deleted: bool = True
 ) -> Sequence[Row[Any]]:
     # Cut off before names are joined: else a planner that believes a room small joins all of it, and sorts.
-    newest = select(messages).where(messages.c.room_id == room_id).order_by(messages.c.seq.desc()).limit(count)
+    newest = of_room.limit(count)
     if skip:
         newest = newest.offset(skip)
     if up_to is not None:
@@ -173,8 +209,10 @@ def _newest(
     return reader.sql.execute(named.order_by(page.c.seq.desc())).all()
 
 
-def _page(reader: Reader, rows: Sequence[Row[Any]], limit: int) -> Page[Message]:
+def _page(reader: Reader, rows: Sequence[Row[Any]], limit: int, within: Within | None) -> Page[Message]:
     items = _messages(reader, rows[:limit])
+    if within is not None:
+        items = as_heard(reader, within.user_id, items)
     return Page(items, items[-1].id if len(rows) > limit else None)
 
 

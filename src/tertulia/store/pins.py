@@ -5,6 +5,7 @@ from sqlalchemy import delete, func, insert, select
 from tertulia.domain.events import MessagePinned, MessageUnpinned
 from tertulia.domain.ids import MessageId, RoomId, Seq
 from tertulia.domain.models import Actor, Message
+from tertulia.store.stays import Within, heard_among
 from tertulia.store.tables import pins
 from tertulia.store.work import Reader, Work
 
@@ -18,10 +19,14 @@ def count_pins(reader: Reader, room_id: RoomId) -> int:
     return reader.sql.execute(select(func.count()).where(pins.c.room_id == room_id)).scalar_one()
 
 
-def list_pinned(reader: Reader, room_id: RoomId) -> list[MessageId]:
-    """The one pinned last comes first."""
+def list_pinned(reader: Reader, room_id: RoomId, within: Within | None = None) -> list[MessageId]:
+    """The one pinned last comes first. *within*: only messages that were heard."""
     wanted = select(pins.c.message_id).where(pins.c.room_id == room_id).order_by(pins.c.seq.desc())
-    return [MessageId(message_id) for message_id in reader.sql.execute(wanted).scalars()]
+    found = [MessageId(message_id) for message_id in reader.sql.execute(wanted).scalars()]
+    if within is None:
+        return found
+    known = heard_among(reader, within.user_id, found)
+    return [message_id for message_id in found if message_id in known]
 
 
 def add_pin(work: Work, message: Message, by: Actor) -> Seq:

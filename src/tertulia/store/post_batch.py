@@ -1,6 +1,6 @@
 """A run of posts on PostgreSQL is one call of the function `post_batch`: what it is given, and what it gives back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +8,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tertulia.domain.commands import SendResult
 from tertulia.domain.errors import Blocked, Invalid, Muted, NonceConflict, NoSuchRoom, NotAMember, TertuliaError
 from tertulia.domain.events import DurableEvent, MessageSent
 from tertulia.domain.ids import MessageId, UserId
 from tertulia.domain.models import Quote
 from tertulia.domain.quotes import quote
 from tertulia.store.mentions import called
-from tertulia.store.work import Post
+from tertulia.store.work import Post, decode_payload
 
 POST_BATCH = "SELECT * FROM post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 REFUSALS: dict[str, Callable[[], TertuliaError]] = {
@@ -55,6 +56,22 @@ def arguments(posts: Sequence[Post], nonces: Sequence[str], now: datetime) -> li
         here,
         now,
     ]
+
+
+def outcome_of(
+    post: Post, row: Sequence[Any], now: datetime, tried_at: Collection[datetime] = ()
+) -> tuple[SendResult | TertuliaError, DurableEvent | None]:
+    """What became of *post*, by its row of the answer, and the event if it is new. *tried_at*: of this batch's earlier
+    tries, whose answers were lost: what they have stored is new to everybody."""
+    status, seq, message_id, created_at, payload, more = row
+    if status == "new":
+        event = post.sent(now, post.room_id, seq, message_id)
+        return SendResult(message_id, seq, now), event if more is None else completed(event, more)
+    if status == "duplicate":
+        is_ours = created_at != now and created_at in tried_at
+        told = quoting(decode_payload(payload, post.room_id, seq, message_id), more) if is_ours else None
+        return SendResult(message_id, seq, created_at, duplicate=not is_ours), told
+    return REFUSALS[status](), None
 
 
 def _mentions(posts: Sequence[Post]) -> tuple[list[str | None] | None, list[bool] | None]:

@@ -22,14 +22,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tertulia.domain.clock import Clock
-from tertulia.domain.commands import SendResult
 from tertulia.domain.errors import Unavailable
 from tertulia.domain.events import DurableEvent
 from tertulia.store.lane import BATCH_CAP, QUEUE_CAP, Job, Poison, Settled, failed, give_up, run_works, runs
 from tertulia.store.migrate import check_postgres, migrate_postgres
-from tertulia.store.post_batch import POST_BATCH, REFUSALS, arguments, completed, quoting
+from tertulia.store.post_batch import POST_BATCH, arguments, outcome_of
 from tertulia.store.urls import PostgresUrl
-from tertulia.store.work import Committed, LockFirst, Locks, Post, Reader, Work, count_writes, decode_payload, watch
+from tertulia.store.work import Committed, LockFirst, Locks, Post, Reader, Work, count_writes, watch
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -354,19 +353,11 @@ class PostgresEngine:
         rows = await session.raw.fetch(POST_BATCH, *arguments(posts, nonces, now))
         outcomes: list[Any] = []
         events: list[DurableEvent] = []
-        for post, (status, seq, message_id, created_at, payload, more) in zip(posts, rows, strict=True):
-            if status == "new":
-                outcomes.append(SendResult(message_id, seq, now))
-                event = post.sent(now, post.room_id, seq, message_id)
-                events.append(event if more is None else completed(event, more))
-            elif status == "duplicate":
-                # From an earlier try of this batch, whose answer was lost: it is new to everybody.
-                is_ours = created_at != now and created_at in attempt.tried_at
-                outcomes.append(SendResult(message_id, seq, created_at, duplicate=not is_ours))
-                if is_ours:
-                    events.append(quoting(decode_payload(payload, post.room_id, seq, message_id), more))
-            else:
-                outcomes.append(REFUSALS[status]())
+        for post, row in zip(posts, rows, strict=True):
+            outcome, event = outcome_of(post, row, now, attempt.tried_at)
+            outcomes.append(outcome)
+            if event is not None:
+                events.append(event)
         return outcomes, events
 
     async def _roll_back(self) -> None:

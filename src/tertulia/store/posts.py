@@ -31,7 +31,7 @@ FirstUse = tuple[int | None, SendResult]
 """Of a nonce: the digest of what was sent under it (None: not known any more), and the result to repeat."""
 
 _ROOMS = """
-    SELECT json_group_array(json_array(id, last_seq, is_private, is_blocked, direct_key)) FROM rooms
+    SELECT json_group_array(json_array(id, last_seq, is_private, is_blocked, direct_key, parent_id)) FROM rooms
     WHERE id IN (SELECT value FROM json_each(?)) AND archived_at IS NULL"""
 _MEMBERS = """
     SELECT json_group_array(json_array(m.room_id, m.user_id, coalesce(m.muted_until, ''))) FROM json_each(?) j
@@ -39,6 +39,20 @@ _MEMBERS = """
 _REPLIES = """
     SELECT json_group_array(json_array(m.room_id, m.id, m.user_id, coalesce(u.username, ''), m.content, m.is_deleted))
     FROM messages m LEFT JOIN users u ON u.id = m.user_id WHERE m.id IN (SELECT value FROM json_each(?))"""
+_HEARD = """
+    SELECT json_group_array(json_array(m.room_id, json_extract(j.value, '$[1]'), m.id,
+        EXISTS (SELECT 1 FROM stays s WHERE s.talk_id = m.room_id AND s.ended IS NULL AND s.began > m.seq)))
+    FROM json_each(?) j JOIN messages m
+    ON m.room_id = json_extract(j.value, '$[0]') AND m.id = json_extract(j.value, '$[2]')
+    AND m.seq <= coalesce((
+        SELECT coalesce(s.ended, m.seq) FROM stays s
+        WHERE s.talk_id = m.room_id AND s.user_id = json_extract(j.value, '$[1]') AND s.began <= m.seq
+        ORDER BY s.began DESC LIMIT 1
+    ), 0)"""
+_READS = """
+    SELECT EXISTS (SELECT 1 FROM stays WHERE talk_id = r.id AND user_id = :user) OR (NOT r.is_private AND EXISTS (
+        SELECT 1 FROM memberships WHERE room_id = r.parent_id AND user_id = :user
+    )) FROM rooms r WHERE r.id = :talk"""
 _CALLED = """
     SELECT json_group_array(json_array(m.room_id, u.username_key, u.id)) FROM json_each(?) j
     CROSS JOIN users u ON u.username_key = json_extract(j.value, '$[1]')
@@ -67,9 +81,10 @@ _CHUNKS = (64, 16, 4, 1)  # rows at a time: few enough statements for all of the
 _HEADS = "UPDATE rooms SET last_seq = ? WHERE id = ?"
 
 _encode = msgspec.json.Encoder().encode
-_rooms_in = msgspec.json.Decoder(list[tuple[RoomId, int, int, int, str | None]]).decode
+_rooms_in = msgspec.json.Decoder(list[tuple[RoomId, int, int, int, str | None, int | None]]).decode
 _members_in = msgspec.json.Decoder(list[tuple[int, int, str]]).decode
 _replies_in = msgspec.json.Decoder(list[tuple[int, MessageId, UserId, str, str, int]]).decode
+_heard_in = msgspec.json.Decoder(list[tuple[int, int, MessageId, int]]).decode
 _called_in = msgspec.json.Decoder(list[tuple[int, str, UserId]]).decode
 _nonces_in = msgspec.json.Decoder(list[tuple[int, int, str, int | None, int, int, str]]).decode
 
@@ -123,11 +138,15 @@ class Scene:
         """Of the rooms that can be written to."""
         self.private: set[int] = set()
         self.blocked: set[int] = set()
+        self.talks: set[int] = set()
         self.pairs: dict[int, int] = {}
         """Of direct rooms: the sum of their members' ids."""
-        for room_id, last_seq, is_private, is_blocked, key in _rooms_in(self._one(_ROOMS, list({r for r, _ in pairs}))):
+        found = _rooms_in(self._one(_ROOMS, list({r for r, _ in pairs})))
+        for room_id, last_seq, is_private, is_blocked, key, parent_id in found:
             if is_private:
                 self.private.add(room_id)
+            if parent_id is not None:
+                self.talks.add(room_id)
             if key is not None:
                 self.pairs[room_id] = sum(map(int, key.split(":")))
             if is_blocked:
@@ -137,6 +156,7 @@ class Scene:
         self.muted = {(room_id, user_id): until for room_id, user_id, until in _members_in(self._one(_MEMBERS, pairs))}
         replies = {post.reply_to for post in posts if post.reply_to is not None}
         self.quotes = self._quotes(replies) if replies else {}
+        self.heard = self._heard(posts) if replies and self.talks else {}
         calling = [post for post in posts if post.mentions is not None]
         self.members = self._members(calling) if calling else {}
         self.is_plain = not (replies or calling or self.pairs)
@@ -147,6 +167,16 @@ class Scene:
             (room_id, message_id): quote(message_id, user_id, username, content, is_deleted=bool(is_deleted))
             for room_id, message_id, user_id, username, content, is_deleted in _replies_in(self._one(_REPLIES, replies))
         }
+
+    def _heard(self, posts: Sequence[Post]) -> dict[tuple[int, UserId, MessageId], bool]:
+        """Replies in private talks to what their authors have heard; and whether somebody is there who has not."""
+        asked = {(post.room_id, post.user_id, post.reply_to) for post in posts if self._is_in_private(post)}
+        found = _heard_in(self._one(_HEARD, asked)) if asked else ()
+        return {(room_id, UserId(user_id), mid): bool(overheard) for room_id, user_id, mid, overheard in found}
+
+    def _is_in_private(self, post: Post) -> bool:
+        """A reply in a talk that only those may read who were there."""
+        return post.reply_to is not None and post.room_id in self.talks and post.room_id in self.private
 
     def _members(self, calling: Sequence[Post]) -> dict[tuple[int, str], UserId]:
         """By room and name, those whom the posts name."""
@@ -177,7 +207,7 @@ class Scene:
             if (
                 room_id not in heads
                 or muted.get((room_id, user_id), "~") > stamp
-                or (post.reply_to is not None and (room_id, post.reply_to) not in self.quotes)
+                or (post.reply_to is not None and not self._knows(post))
             ):
                 outcomes.append(self._refusal(post, stamp))
                 plan.has_refused_a_nonce |= nonce is not None
@@ -195,6 +225,11 @@ class Scene:
             next_id += 1
         return plan
 
+    def _knows(self, post: Post) -> bool:
+        """The author, what it replies to."""
+        is_there = (post.room_id, post.reply_to) in self.quotes
+        return is_there and (not self._is_in_private(post) or (post.room_id, post.user_id, post.reply_to) in self.heard)
+
     def _complete(
         self, post: Post, sent: MessageSent, event: MessageSent, plan: Plan
     ) -> tuple[MessageSent, MessageSent]:
@@ -209,7 +244,7 @@ class Scene:
             more = {"mentions": called.user_ids, "mentions_here": called.here, "recipient_id": recipient_id}
             sent, event = replace(sent, **more), replace(event, **more)
             plan.mentions += [(post.room_id, event.seq, user_id) for user_id in called.rows(post.user_id)]
-        if post.reply_to is not None:
+        if post.reply_to is not None and not self.heard.get((post.room_id, post.user_id, post.reply_to), False):
             event = replace(event, quote=self.quotes[post.room_id, post.reply_to])
         return sent, event
 
@@ -223,6 +258,8 @@ class Scene:
     def _refusal(self, post: Post, stamp: str) -> TertuliaError:
         muted_until = self.muted.get((post.room_id, post.user_id))
         is_there = post.room_id in self.heads or post.room_id in self.blocked
+        if is_there and muted_until is None and post.room_id in self.talks:
+            return NotAMember() if self._reads(post) else NoSuchRoom()
         if not is_there or (muted_until is None and post.room_id in self.private):
             return NoSuchRoom()
         if muted_until is None:
@@ -232,6 +269,10 @@ class Scene:
         if muted_until > stamp:
             return Muted()
         return Invalid("There is no such message in this room", field="reply_to")
+
+    def _reads(self, post: Post) -> bool:
+        """The author, the talk that they are no member of."""
+        return bool(self._db.execute(_READS, {"talk": post.room_id, "user": post.user_id}).fetchone()[0])
 
     def _one(self, statement: str, values: Iterable[Any]) -> str:
         return str(self._db.execute(statement, (_encode(list(values)).decode(),)).fetchone()[0])

@@ -30,6 +30,7 @@ from tertulia.domain.roles import Builders, RoomKind, RoomRole
 from tertulia.store.members import find_member
 from tertulia.store.mentions import ALL
 from tertulia.store.meta import follow_ids
+from tertulia.store.stays import Within
 from tertulia.store.tables import Id, memberships, mentions, messages, rooms, users
 from tertulia.store.work import Reader, Work
 
@@ -53,10 +54,12 @@ UNREAD_MOST = 1000
 
 
 class Standing(Struct, frozen=True):
-    """A room that is not archived, and what somebody is in it. The room's `unread` is not counted."""
+    """A room that is not archived, and what somebody is in it. The room's `unread` is not counted. *within*: of a talk,
+    all that they may read of it; None: whatever it is that members read."""
 
     room: Room
     member: Membership | None
+    within: Within | None = None
 
 
 def insert_room(work: Work, room: Room, *, direct_key: str | None = None) -> RoomId:

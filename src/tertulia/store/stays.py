@@ -16,9 +16,11 @@ from tertulia.domain.models import Message, Quote
 from tertulia.domain.quotes import first_line
 from tertulia.store.mentions import Called
 from tertulia.store.quotes import Edited, Now
-from tertulia.store.tables import messages, room_log, stays
+from tertulia.store.tables import messages, room_log, rooms, stays
 from tertulia.store.work import Reader, decode_payload
 
+IS_SECRET = rooms.c.parent_id.is_not(None) & rooms.c.is_private
+"""Of a room: a talk that one reads as far as one has heard it."""
 _ENDLESS = literal(MAX_ID, BigInteger())
 _END = func.coalesce(stays.c.ended, _ENDLESS)
 
@@ -39,11 +41,11 @@ def find_within(reader: Reader, talk_id: RoomId, user_id: UserId) -> Within | No
     return None if row is None else Within(user_id, row.began, row.ended)
 
 
-def heard(table: Table, within: Within, talk_id: RoomId) -> tuple[Join, ColumnElement[bool]]:
-    """What to select from, and where, for the rows of *table* (messages, or the log) that lie within those stays. In the
-    order of the stays, they are in the order of `seq`, and no others are looked at."""
+def heard(table: Table, user_id: UserId, talk_id: RoomId | ColumnElement[Any]) -> tuple[Join, ColumnElement[bool]]:
+    """What to select from, and where, for the rows of *table* (messages, or the log) that lie within the stays of
+    *user_id*. In the order of the stays they are in the order of `seq`, and no others are looked at."""
     during = (table.c.room_id == stays.c.talk_id) & (table.c.seq >= stays.c.began) & (table.c.seq <= _END)
-    return stays.join(table, during), (stays.c.talk_id == talk_id) & (stays.c.user_id == within.user_id)
+    return stays.join(table, during), (stays.c.talk_id == talk_id) & (stays.c.user_id == user_id)
 
 
 def was_heard(user_id: UserId, room_id: ColumnElement[Any], seq: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -53,8 +55,14 @@ def was_heard(user_id: UserId, room_id: ColumnElement[Any], seq: ColumnElement[A
 
 
 def has_heard(reader: Reader, user_id: UserId, message: Message) -> bool:
-    """*message* is in a talk."""
-    return bool(_heard_among(reader, user_id, [message.id]))
+    """*message*, which was said in a talk."""
+    return bool(heard_among(reader, user_id, [message.id]))
+
+
+def heard_among(reader: Reader, user_id: UserId, message_ids: Collection[MessageId]) -> set[MessageId]:
+    """Those of *message_ids*, which were said in talks."""
+    wanted = select(messages.c.id).where(messages.c.id.in_(message_ids))
+    return set(reader.sql.execute(wanted.where(was_heard(user_id, messages.c.room_id, messages.c.seq))).scalars())
 
 
 # ---- what was changed
@@ -73,7 +81,7 @@ def as_known(reader: Reader, user_id: UserId, now: Now) -> Now:
     """How things stand for somebody who knows only what they have heard."""
     if not now.quotes and not now.edited:
         return now
-    quotes = _heard_among(reader, user_id, now.quotes) if now.quotes else set()
+    quotes = heard_among(reader, user_id, now.quotes) if now.quotes else set()
     texts = _texts(reader, user_id, [*now.edited, *quotes])
     return replace(
         now,
@@ -103,11 +111,6 @@ def _quote(quote: Quote, said: MessageSent | MessageEdited | None) -> Quote:
 
 def _edited(said: MessageSent | MessageEdited) -> Edited:
     return Edited(said.content, Called(said.mentions, said.mentions_here))
-
-
-def _heard_among(reader: Reader, user_id: UserId, message_ids: Collection[MessageId]) -> set[MessageId]:
-    wanted = select(messages.c.id).where(messages.c.id.in_(message_ids))
-    return set(reader.sql.execute(wanted.where(was_heard(user_id, messages.c.room_id, messages.c.seq))).scalars())
 
 
 def _texts(

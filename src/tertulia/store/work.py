@@ -214,9 +214,14 @@ def count_writes(sql: Connection) -> int:
     return int(sql.info.get("writes", 0))
 
 
+def note_write(sql: Connection) -> None:
+    """Of what is written past SQLAlchemy's eyes."""
+    sql.info["writes"] = count_writes(sql) + 1
+
+
 def _count(sql: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
     if statement.lstrip()[:6].upper() != "SELECT":
-        sql.info["writes"] = count_writes(sql) + 1
+        note_write(sql)
 
 
 def _refuse_commit(sql: Connection) -> None:
