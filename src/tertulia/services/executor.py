@@ -4,17 +4,21 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from tertulia.domain.commands import Command, OpenDirect, PageCommand, SendDirect, SendMessage, SendResult
-from tertulia.domain.errors import Internal, Invalid, MissingToken, RoleTooLow, TertuliaError
+from tertulia.domain.errors import Internal, Invalid, MissingToken, NotThere, RoleTooLow, TertuliaError
 from tertulia.domain.ids import EVERYWHERE
-from tertulia.domain.models import Actor
+from tertulia.domain.models import Actor, Voice
+from tertulia.services.floors import Floors, NoFloors
 from tertulia.services.handlers import Entry, How
 from tertulia.services.messages import Messages
-from tertulia.store import Store
+from tertulia.services.talks import Talks
+from tertulia.store import Post, Store
+from tertulia.store.work import PostDone
 
 R = TypeVar("R")
 log = logging.getLogger("tertulia.executor")
@@ -25,10 +29,19 @@ class Executor:
     logged once under its id."""
 
     def __init__(
-        self, store: Store, handlers: Mapping[type[Command[Any]], Entry], messages: Messages, *, max_page: int = 100
+        self,
+        store: Store,
+        handlers: Mapping[type[Command[Any]], Entry],
+        messages: Messages,
+        *,
+        max_page: int = 100,
+        floors: Floors | None = None,
+        talks: Talks | None = None,
     ) -> None:
-        """*max_page*: the most items that anybody may ask for at once."""
+        """*max_page*: the most items that anybody may ask for at once. *floors*: who says where that goes what is said in
+        a space, and *talks* brings it there."""
         self._store, self._handlers, self._messages, self._max_page = store, handlers, messages, max_page
+        self._floors, self._talks = floors or NoFloors(), talks or Talks(store)
 
     async def execute(self, command: Command[R], actor: Actor | None) -> R:
         try:
@@ -52,7 +65,38 @@ class Executor:
         except TertuliaError as refusal:
             done(refusal)
             return
-        self._store.post(post, done)
+        try:
+            voice = self._floors.voice(command.room_id, actor.user_id, nearby=command.nearby)
+        except TertuliaError as refusal:
+            self._repeat(post, refusal, done)
+            return
+        if voice is not None:
+            self._say(post, voice, actor, done)
+        elif command.nearby:
+            self._repeat(post, NotThere(), done)
+        else:
+            self._store.post(post, done)
+
+    def _say(self, post: Post, voice: Voice, actor: Actor, done: PostDone) -> None:
+        """By somebody who stands in a space. What goes to the room as anywhere, and is no repeat for want of a nonce,
+        goes there as anywhere."""
+        if post.nonce is None and voice.area_id is None and voice.bubble_id is None:
+            self._store.post(post, done)
+            return
+
+        def said(outcome: SendResult | BaseException) -> None:
+            if isinstance(outcome, SendResult):
+                self._floors.spoken(post.room_id, voice, outcome.talk_id)
+            _tell(done, outcome)
+
+        self._store.write_then(lambda work: self._talks.say(work, post, voice, actor), said)
+
+    def _repeat(self, post: Post, refusal: TertuliaError, done: PostDone) -> None:
+        """Refused, unless it is in the log already: who sends it again may have walked on since."""
+        if post.nonce is None:
+            done(refusal)
+            return
+        self._store.write_then(lambda work: self._talks.repeat(work, post, refusal), partial(_tell, done))
 
     async def _send(self, command: SendMessage, actor: Actor | None) -> SendResult:
         if actor is None:
@@ -94,7 +138,14 @@ class Executor:
         return await run(command, actor)
 
 
-def fault_of_ours(fault: Exception, where: str) -> Internal:
+def _tell(done: PostDone, outcome: SendResult | BaseException) -> None:
+    if isinstance(outcome, SendResult | TertuliaError):
+        done(outcome)
+    else:
+        done(fault_of_ours(outcome, SendMessage.__name__))
+
+
+def fault_of_ours(fault: BaseException, where: str) -> Internal:
     """Log a bug once, and give what the client is told of it."""
     error_id = secrets.token_hex(6)
     log.error("%s failed (error %s)", where, error_id, exc_info=fault)

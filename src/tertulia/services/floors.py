@@ -15,6 +15,9 @@ class Floors(Protocol):
     def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
         """Where that goes what somebody says; None: to the room, as anywhere. Raises NobodyNear, NotThere."""
 
+    def spoken(self, room_id: RoomId, voice: Voice, talk_id: RoomId | None) -> None:
+        """What was said with *voice* has gone to the talk *talk_id*; None: to the room itself."""
+
     def occupants(self, room_id: RoomId) -> list[Occupant]:
         """Who is in the room, on all nodes."""
 
@@ -35,6 +38,9 @@ class NoFloors:
         return None
 
     def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
+        return None
+
+    def spoken(self, room_id: RoomId, voice: Voice, talk_id: RoomId | None) -> None:
         return None
 
     def occupants(self, room_id: RoomId) -> list[Occupant]:

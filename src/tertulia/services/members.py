@@ -17,7 +17,16 @@ from tertulia.domain.commands import (
     RemoveMember,
     UpdateMember,
 )
-from tertulia.domain.errors import AlreadyMember, Blocked, Invalid, LastOwner, NoSuchInvite, NoSuchUser, RoleTooLow
+from tertulia.domain.errors import (
+    AlreadyMember,
+    Blocked,
+    Invalid,
+    LastOwner,
+    NoSuchInvite,
+    NoSuchUser,
+    NotAMember,
+    RoleTooLow,
+)
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor, Invite, Membership, Page, Room
 from tertulia.domain.roles import LeaveReason, RoomKind, RoomRole
@@ -30,6 +39,7 @@ from tertulia.store.blocks import blockers_among
 from tertulia.store.conversations import close_direct
 from tertulia.store.invites import count_use, find_invite, insert_invite
 from tertulia.store.rooms import Standing, find_standing, update_room, with_unread
+from tertulia.store.talks import carry_over, end_all_stays
 
 LONGEST_INVITE = 10 * 365 * 86400
 MOST_USES = 1_000_000
@@ -46,27 +56,33 @@ def admit(work: Work, room_id: RoomId, actor: Actor, *, is_asked: bool) -> Membe
     standing = policy.see_room(work, room_id, actor)
     if standing.member is not None:
         return standing.member
+    if not is_asked and standing.room.parent_id is not None:
+        raise NotAMember
+    policy.need_no_talk(standing.room)
     policy.need_entry(work, room_id, actor.user_id, is_asked=is_asked)
     return stored.add_member(work, room_id, actor.user_id, actor.username, RoomRole.MEMBER, actor.user_id)
 
 
 def release(work: Work, user_id: UserId, username: str) -> None:
-    """End all memberships of an account that goes. Rooms that would be without an owner get their senior member; a
-    direct room stays with the other one, who reads what was said in it, and says no more."""
+    """End all memberships of an account that goes, those in talks with those in their parents. Rooms that would be
+    without an owner get their senior member; a direct room stays with the other one, who reads what was said in it, and
+    says no more."""
     room_ids = stored.list_room_ids(work, user_id)
     work.lock(*room_ids)
     for room_id in room_ids:
         standing = find_standing(work, room_id, user_id)
-        if standing is None or standing.member is None:
+        if standing is None or standing.member is None or standing.room.parent_id is not None:
             continue
+        room = end_all_stays(work, standing.room, user_id, username, LeaveReason.DELETED, user_id)
         stored.remove_member(work, room_id, user_id, username, LeaveReason.DELETED, user_id)
-        if standing.room.kind is RoomKind.DIRECT:
+        if room.kind is RoomKind.DIRECT:
             close_direct(work, room_id)
             continue
         heir = stored.find_successor(work, room_id)
         if heir is not None and standing.member.role is RoomRole.OWNER and heir.role is not RoomRole.OWNER:
-            stored.update_member(work, heir, RoomRole.OWNER, heir.muted_until, user_id)
-        hand_over(work, standing.room, user_id, user_id)
+            promoted = stored.update_member(work, heir, RoomRole.OWNER, heir.muted_until, user_id)
+            carry_over(work, promoted, user_id)
+        hand_over(work, room, user_id, user_id)
 
 
 class Members:
@@ -84,11 +100,12 @@ class Members:
         policy.need_changing_members(room)
         if room.member_count > 1:
             _need_another_owner(work, member)
+        room = end_all_stays(work, room, actor.user_id, actor.username, LeaveReason.LEFT, actor.user_id)
         stored.remove_member(work, room.id, actor.user_id, actor.username, LeaveReason.LEFT, actor.user_id)
         hand_over(work, room, actor.user_id, actor.user_id)
 
     def list_members(self, command: ListMembers, actor: Actor, reader: Reader) -> Page[Membership]:
-        policy.read_room(reader, command.room_id, actor)
+        policy.see_members(reader, command.room_id, actor)
         page = stored.list_members(reader, command.room_id, command.cursor, check_page(command.limit))
         return Page([member_seen_by(member, actor, self._is_there) for member in page.items], page.next_cursor)
 
@@ -114,6 +131,7 @@ class Members:
         wanted = _checked(command, work)
         work.lock(command.room_id)
         standing = policy.need_role(work, command.room_id, actor, RoomRole.MODERATOR)
+        policy.need_no_talk(standing.room)
         member = stored.get_member(work, command.room_id, command.user_id)
         role = member.role if wanted.role is UNSET else wanted.role
         muted_until = member.muted_until if wanted.muted_until is UNSET else wanted.muted_until
@@ -123,6 +141,7 @@ class Members:
         if role is not RoomRole.OWNER:
             _need_another_owner(work, member)
         changed = stored.update_member(work, member, role, muted_until, actor.user_id)
+        carry_over(work, changed, actor.user_id)
         if member.role is RoomRole.OWNER:
             hand_over(work, standing.room, member.user_id, actor.user_id)
         return member_seen_by(changed, actor, self._is_there)
@@ -144,8 +163,9 @@ class Members:
             raise RoleTooLow
         _need_another_owner(work, member)
         reason = LeaveReason.BANNED if command.ban else LeaveReason.KICKED
+        room = end_all_stays(work, standing.room, member.user_id, member.username, reason, actor.user_id)
         stored.remove_member(work, command.room_id, member.user_id, member.username, reason, actor.user_id)
-        return hand_over(work, standing.room, member.user_id, actor.user_id)
+        return hand_over(work, room, member.user_id, actor.user_id)
 
     def create_invite(self, command: CreateInvite, actor: Actor, work: Work) -> Invite:
         """Any member invites to a public room, moderators and up to a private one."""

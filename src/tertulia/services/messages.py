@@ -55,7 +55,7 @@ class Messages:
             kind=kind,
             reply_to=command.reply_to,
             nonce=nonce,
-            digest=None if nonce is None else _digest(said, command.reply_to, kind),
+            digest=None if nonce is None else _digest(said, command.reply_to, kind, nearby=command.nearby),
             mentions=find_mentions(command.content),
         )
 
@@ -69,7 +69,7 @@ class Messages:
             raise NoSuchMessage
         policy.need_voice(work, standing)
         if message.content == command.content:
-            return Edited(message=message, seq=stored.last_edit_seq(work, message))
+            return Edited(message=policy.as_known(work, message, standing), seq=stored.last_edit_seq(work, message))
         seq = stored.edit_message(work, message, command.content, find_mentions(command.content), actor)
         return Edited(message=self.get_message(GetMessage(message_id=message.id), actor, work), seq=seq)
 
@@ -86,17 +86,22 @@ class Messages:
         return message
 
     def list_messages(self, command: ListMessages, actor: Actor, reader: Reader) -> Page[Message]:
-        policy.read_room(reader, command.room_id, actor)
-        limit, skip = check_page(command.limit), check_skip(command.skip)
+        within = policy.read_room(reader, command.room_id, actor).within
         return stored.list_messages(
-            reader, command.room_id, command.cursor, limit, skip=skip, includes_deleted=command.includes_deleted
+            reader,
+            command.room_id,
+            command.cursor,
+            check_page(command.limit),
+            skip=check_skip(command.skip),
+            includes_deleted=command.includes_deleted,
+            within=within,
         )
 
     def list_events(self, command: ListEvents, actor: Actor, reader: Reader) -> LogPage:
         if command.after < 0:
             raise Invalid("after must not be negative", field="after")
-        policy.read_room(reader, command.room_id, actor)
-        return log_page(reader, command.room_id, command.after, check_page(command.limit))
+        within = policy.read_room(reader, command.room_id, actor).within
+        return log_page(reader, command.room_id, command.after, check_page(command.limit), within)
 
     def list_versions(self, command: ListVersions, actor: Actor, reader: Reader) -> list[Version]:
         """At most the last `MOST_VERSIONS`."""
@@ -105,7 +110,7 @@ class Messages:
             raise NoSuchMessage
         if message.user_id != actor.user_id and policy.rank(standing, actor) < RoomRole.MODERATOR.rank:
             raise RoleTooLow("Only its author or a moderator sees what a message said before")
-        return list_versions(reader, message, MOST_VERSIONS)
+        return list_versions(reader, message, MOST_VERSIONS, standing.within)
 
     def list_recent(self, command: ListRecentMessages, actor: Actor, reader: Reader) -> list[Message]:
         return stored.list_recent(reader, actor.user_id, check_skip(command.skip), check_page(command.limit))
@@ -121,8 +126,9 @@ def _check_kind(kind: str) -> str:
     return kind
 
 
-def _digest(said: bytes, reply_to: MessageId | None, kind: str) -> int:
+def _digest(said: bytes, reply_to: MessageId | None, kind: str, *, nearby: bool) -> int:
     """Tells whether two requests under one nonce are the same."""
     kinds = b"" if kind == TEXT else b"\0" + kind.encode()  # as it was when there was no other
-    digest = blake2b(b"%d\0%s%s" % (reply_to or 0, said, kinds), digest_size=8).digest()
+    near = b"\0\0nearby" if nearby else b""  # no kind is empty
+    digest = blake2b(b"%d\0%s%s%s" % (reply_to or 0, said, kinds, near), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -6,7 +6,7 @@ from time import monotonic
 
 from msgspec import Struct
 
-from tertulia.domain.ids import MessageId, RoomId, Seq
+from tertulia.domain.ids import EVERYTHING_BEFORE, MessageId, RoomId, Seq
 from tertulia.domain.models import Message, Page, Room, SpaceObject
 from tertulia.domain.roles import RoomKind
 
@@ -17,18 +17,21 @@ MOST_ROOMS = 256
 
 
 class Picture(Struct, frozen=True):
-    """A room at its `room.last_seq`, with nothing of any one user's in it."""
+    """A room at its `room.last_seq`, with nothing of any one user's in it; but of a talk, what one of its members reads
+    there. *since*: where that one came into the talk."""
 
     room: Room
     messages: Page[Message]
     pins: list[MessageId]
     objects: list[SpaceObject]
+    since: Seq = EVERYTHING_BEFORE
 
 
 class Pictures:
     """A picture shows the room as it is for as long as the log's head is where it was.
 
-    Of direct rooms none is kept: their messages say when they were read, which moves no head; and two are no crowd.
+    Of direct rooms none is kept: their messages say when they were read, which moves no head; and two are no crowd. Nor
+    of talks, in which each reads something else.
     """
 
     def __init__(self, *, good_for: float = GOOD_FOR, now: Callable[[], float] = monotonic) -> None:
@@ -46,7 +49,7 @@ class Pictures:
         return room_id in self._kept
 
     def keep(self, picture: Picture) -> None:
-        if picture.room.kind is RoomKind.DIRECT:
+        if picture.room.kind is RoomKind.DIRECT or picture.room.parent_id is not None:
             return
         self._kept[picture.room.id] = self._now(), picture
         self._kept.move_to_end(picture.room.id)

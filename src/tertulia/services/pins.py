@@ -36,10 +36,10 @@ class Pins:
         return stored.remove_pin(work, message, actor)
 
     def list_pins(self, command: c.ListPins, actor: Actor, reader: Reader) -> list[Message]:
-        policy.read_room(reader, command.room_id, actor)
-        pinned = stored.list_pinned(reader, command.room_id)
+        standing = policy.read_room(reader, command.room_id, actor)
+        pinned = stored.list_pinned(reader, command.room_id, standing.within)
         found = {message.id: message for message in find_messages(reader, pinned)}
-        return [found[message_id] for message_id in pinned]
+        return [policy.as_known(reader, found[message_id], standing) for message_id in pinned]
 
 
 def _need_right(work: Work, standing: Standing, actor: Actor) -> None:

@@ -9,6 +9,7 @@ from tertulia.services.checks import check_page
 from tertulia.services.names import check_title
 from tertulia.store import Reader, Work
 from tertulia.store import reactions as stored
+from tertulia.store.rooms import Standing
 
 LONGEST = 32
 """Characters of an emoji: the longest that Unicode has are of ten."""
@@ -22,27 +23,27 @@ class Reactions:
 
     def add(self, command: c.AddReaction, actor: Actor, work: Work) -> c.Reacted:
         emoji = check_emoji(command.emoji)
-        message = _lock(work, command.message_id, actor, command.room_id)[0]
+        message, standing = _lock(work, command.message_id, actor, command.room_id)
         known = stored.find_reaction(work, message.id, emoji, actor.user_id)
         if known is not None:
-            return _reacted(message, known, emoji, is_added=True)
-        return _add(work, message, emoji, actor)
+            return _reacted(work, standing, message, known, emoji, is_added=True)
+        return _add(work, standing, message, emoji, actor)
 
     def remove(self, command: c.RemoveReaction, actor: Actor, work: Work) -> c.Reacted:
         emoji = check_emoji(command.emoji)
-        message, head = _lock(work, command.message_id, actor, command.room_id)
+        message, standing = _lock(work, command.message_id, actor, command.room_id)
         given = stored.find_reaction(work, message.id, emoji, actor.user_id)
         if given is None:
-            return _reacted(message, head, emoji, is_added=False)
-        return _remove(work, message, emoji, actor, given)
+            return _reacted(work, standing, message, standing.room.last_seq, emoji, is_added=False)
+        return _remove(work, standing, message, emoji, actor, given)
 
     def toggle(self, command: c.ToggleReaction, actor: Actor, work: Work) -> c.Reacted:
         emoji = check_emoji(command.emoji)
-        message, _ = _lock(work, command.message_id, actor, command.room_id)
+        message, standing = _lock(work, command.message_id, actor, command.room_id)
         given = stored.find_reaction(work, message.id, emoji, actor.user_id)
         if given is None:
-            return _add(work, message, emoji, actor)
-        return _remove(work, message, emoji, actor, given)
+            return _add(work, standing, message, emoji, actor)
+        return _remove(work, standing, message, emoji, actor, given)
 
     def list_reactions(self, command: c.ListReactions, actor: Actor, reader: Reader) -> Page[Reactor]:
         message, _ = policy.see_message(reader, command.message_id, actor)
@@ -60,26 +61,29 @@ def check_emoji(emoji: str) -> str:
     return check_title(emoji, "emoji", most=LONGEST)
 
 
-def _lock(work: Work, message_id: MessageId, actor: Actor, room_id: RoomId | None) -> tuple[Message, Seq]:
-    """With the end of its log. Raises NoSuchMessage, NotAMember, Blocked, Muted."""
+def _lock(work: Work, message_id: MessageId, actor: Actor, room_id: RoomId | None) -> tuple[Message, Standing]:
+    """Raises NoSuchMessage, NotAMember, Blocked, Muted."""
     message, standing = policy.lock_message(work, message_id, actor, room_id)
     if message.is_deleted:
         raise NoSuchMessage
     policy.need_voice(work, standing)
-    return message, standing.room.last_seq
+    return message, standing
 
 
-def _add(work: Work, message: Message, emoji: str, by: Actor) -> c.Reacted:
+def _add(work: Work, standing: Standing, message: Message, emoji: str, by: Actor) -> c.Reacted:
     if len(message.reactions) >= REACTION_KINDS and stored.count(message, emoji) == 0:
         raise TooMany(f"A message bears at most {REACTION_KINDS} different emoji")
     changed, seq = stored.add_reaction(work, message, emoji, by)
-    return _reacted(changed, seq, emoji, is_added=True)
+    return _reacted(work, standing, changed, seq, emoji, is_added=True)
 
 
-def _remove(work: Work, message: Message, emoji: str, by: Actor, given: Seq) -> c.Reacted:
+def _remove(work: Work, standing: Standing, message: Message, emoji: str, by: Actor, given: Seq) -> c.Reacted:
     changed, seq = stored.remove_reaction(work, message, emoji, by, given)
-    return _reacted(changed, seq, emoji, is_added=False)
+    return _reacted(work, standing, changed, seq, emoji, is_added=False)
 
 
-def _reacted(message: Message, seq: Seq, emoji: str, *, is_added: bool) -> c.Reacted:
-    return c.Reacted(message=message, seq=seq, is_added=is_added, count=stored.count(message, emoji))
+def _reacted(
+    reader: Reader, standing: Standing, message: Message, seq: Seq, emoji: str, *, is_added: bool
+) -> c.Reacted:
+    shown = policy.as_known(reader, message, standing)
+    return c.Reacted(message=shown, seq=seq, is_added=is_added, count=stored.count(message, emoji))

@@ -18,7 +18,7 @@ from tertulia.domain.commands import (
     UpdateRoom,
 )
 from tertulia.domain.errors import Invalid, NoSuchRoom, NotAMember, RoleTooLow
-from tertulia.domain.ids import RoomId, Seq
+from tertulia.domain.ids import EVERYTHING_BEFORE, RoomId, Seq
 from tertulia.domain.models import Actor, Page, Room
 from tertulia.domain.roles import RoomKind, RoomRole
 from tertulia.services import policy
@@ -33,6 +33,7 @@ from tertulia.store.members import add_member
 from tertulia.store.messages import newest_messages
 from tertulia.store.objects import list_objects
 from tertulia.store.pins import list_pinned
+from tertulia.store.talks import archive_talks
 
 SNAPSHOT_MESSAGES = 50
 
@@ -101,6 +102,7 @@ class Rooms:
         work.lock(command.room_id)
         opens = command.is_private is False and not policy.is_public(policy.see_room(work, command.room_id, actor).room)
         room = policy.need_role(work, command.room_id, actor, RoomRole.OWNER if opens else RoomRole.MODERATOR).room
+        policy.need_no_talk(room)
         changed = self._changed(work, room, command)
         if changed != room:
             if changed.space is not None:
@@ -115,7 +117,10 @@ class Rooms:
             raise NoSuchRoom
         if not actor.is_admin:
             policy.need_role(work, command.room_id, actor, RoomRole.OWNER)
+        if standing.room.parent_id is not None:
+            policy.need_no_talk(policy.see_room(work, command.room_id, actor).room)
         stored.archive_room(work, command.room_id, actor.user_id)
+        archive_talks(work, command.room_id, actor.user_id)
 
     async def enter(self, command: EnterRoom, actor: Actor) -> Snapshot:
         """The room as it is, after having become a member of it if it is public. Members of a room that others have
@@ -142,15 +147,19 @@ class Rooms:
     def look(self, command: EnterRoom, actor: Actor, reader: Reader) -> tuple[Picture, stored.Own]:
         """The head is read first, and messages up to it: whatever else is newer than the head, the events after it
         say again. Raises NoSuchRoom, NotAMember."""
-        room, _ = policy.need_membership(reader, command.room_id, actor)
+        standing = policy.see_room(reader, command.room_id, actor)
+        if standing.member is None:
+            raise NotAMember
+        room, within = standing.room, standing.within
         own = stored.find_own(reader, room.id, actor)
         if own is None:  # gone between the two looks
             raise NoSuchRoom
         picture = Picture(
             msgspec.structs.replace(room, read_seq=Seq(0)),
-            newest_messages(reader, room.id, room.last_seq, SNAPSHOT_MESSAGES),
-            list_pinned(reader, room.id),
+            newest_messages(reader, room.id, room.last_seq, SNAPSHOT_MESSAGES, within),
+            list_pinned(reader, room.id, within),
             list_objects(reader, room.id),
+            EVERYTHING_BEFORE if within is None else within.since,
         )
         return picture, own
 
@@ -188,6 +197,7 @@ def _snapshot(picture: Picture, own: stored.Own, epoch: str) -> Snapshot:
         membership=own.membership,
         epoch=epoch,
         seq=room.last_seq,
+        since=picture.since,
         messages=picture.messages,
         pins=picture.pins,
         objects=picture.objects,
