@@ -88,6 +88,8 @@ async def attempt(scene: Scene, store: Store, chair: SpaceObject, who: Actor) ->
     return who
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 async def test_two_at_once_for_one_chair_a_thousand_times_and_one_of_them_sits(scene: Scene) -> None:
     ana, ben = await scene.user("ana"), await scene.user("ben")
     room = await scene.room(ana, ben, space=FLOOR)

@@ -418,7 +418,7 @@ async def test_what_was_placed_with_a_wrong_schema_is_refused_when_it_is_used(
     wrong = msgspec.structs.replace(bell, metadata={"actions": {"ring": {"$ref": "http://example.org/x"}}})
     await scene.store.write(lambda work: write_object(work, wrong))
     refusal = await refuses(scene, Invalid, ana, bell, "ring")
-    assert "$ref" in refusal.message
+    assert (refusal.field, "$ref" in refusal.message) == ("action", True)
     await scene.do(ana, using(bell, "wave"))
     await scene.store.write(lambda work: write_object(work, msgspec.structs.replace(bell, metadata={"actions": [1]})))
     await scene.do(ana, using(bell, "ring"))
@@ -488,8 +488,8 @@ def test_no_schema_fetches_anything_or_takes_for_ever(schema: dict[str, Any]) ->
     [
         ({"pattern": "^(a+)+$"}, "a" * 4000 + "b"),
         ({"pattern": "(x+x+)+y"}, "x" * 4000),
-        ({"pattern": "[ab]*a[ab]{800}c"}, "ab" * 2000),
-        ({"anyOf": [{"pattern": f"[ab]*a[ab]{{{800 + n}}}c"} for n in range(8)]}, "ab" * 500),
+        ({"pattern": "[ab]*a[ab]{800}c"}, "ab" * 2040),
+        ({"anyOf": [{"pattern": f"[ab]*a[ab]{{{800 + n}}}c"} for n in range(8)]}, "ab" * 240),
         ({"items": {"anyOf": [{"minLength": 3, "maxLength": 9}] * 200}}, ["a"] * 700),
         ({"items": {"multipleOf": 5e-324}}, [1.7e308, 2**63 - 1, 0.1] * 100),
         ({"uniqueItems": True}, [{"a": n} for n in range(400)]),
@@ -513,9 +513,9 @@ def test_more_than_a_schema_can_be_asked_about_is_refused() -> None:
         check_against(many, {"value": ["abc"] * 700})
     assert refusal.value.field == "params"
     patterns = {"properties": {"value": {"allOf": [{"pattern": "a"}] * 8}}}
-    check_against(patterns, {"value": "a" * 1000})
+    check_against(patterns, {"value": "a" * 500})
     with pytest.raises(Invalid):
-        check_against(patterns, {"value": "a" * 1100})
+        check_against(patterns, {"value": "a" * 510})
 
 
 def test_an_object_has_so_many_patterns() -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError, ValidationErrorKind
+from jsonschema_rs import Draft202012Validator, ReferencingError, RegexOptions, ValidationError, ValidationErrorKind
 from msgspec import Struct
 
 from tertulia.domain.errors import Invalid
@@ -26,8 +26,8 @@ MOST_PATTERNS = 8
 MOST_DEFINITIONS = 32
 MOST_MEETINGS = 500_000
 """Values of a schema times values of the parameters: 10 ms."""
-MOST_MATCHING = 8192
-"""Patterns times bytes of the parameters: at the very worst 30 ms."""
+MOST_MATCHING = 4096
+"""Patterns times bytes of the parameters: 30 ms, for the worst patterns that there are."""
 PATTERN_SIZE = 65_536
 """Bytes that one pattern may take when it is compiled: room for `^.{1,40}$`, or for `^[\\p{L} ]+$`."""
 COMPILED = 64
@@ -99,7 +99,7 @@ def _compile(encoded: bytes) -> Compiled:
         validator = Draft202012Validator(
             schema, pattern_options=_PATTERNS, validate_formats=False, offline=True, mask=_MASK
         )
-    except ValueError as error:  # ValidationError is one
+    except (ValueError, ReferencingError) as error:  # ValidationError is a ValueError
         raise Invalid(f"This is no JSON Schema that can be used: {_remark(error)}") from None
     return Compiled(validator, weight)
 
@@ -173,6 +173,6 @@ def _refusal(error: ValidationError) -> Invalid:
             return Invalid(_remark(error).replace(_MASK, field), field=field)
 
 
-def _remark(error: ValueError) -> str:
+def _remark(error: Exception) -> str:
     """One line of it."""
     return getattr(error, "message", str(error)).partition("\n")[0][:LONGEST_REMARK]

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from tertulia.domain import commands as c
-from tertulia.domain.errors import NoSuchObject, NotAMember, RoleTooLow
+from tertulia.domain.errors import Invalid, NoSuchObject, NotAMember, RoleTooLow
 from tertulia.domain.ids import ToolUseId
 from tertulia.domain.models import Actor, Page, SpaceObject, ToolUse
 from tertulia.domain.roles import RoomRole
@@ -16,7 +16,7 @@ from tertulia.services.tools import metadata, seats
 from tertulia.services.tools.builtin import BUILT_IN, SEATING
 from tertulia.services.tools.metadata import check_action, find_tool
 from tertulia.services.tools.reach import need_reach
-from tertulia.services.tools.schemas import check_against
+from tertulia.services.tools.schemas import check_against, compile_schema
 from tertulia.services.tools.shipped import SHIPPED, Shipped
 from tertulia.services.tools.use import ShippedTool, Use
 from tertulia.store import Reader, Store, Work
@@ -139,8 +139,15 @@ def _is_for_members(thing: SpaceObject, action: str) -> bool:
 def _check_declared(use: Use) -> None:
     """Whatever else an object's users do: by the schema that it declares for it, if it does."""
     declared = use.thing.metadata.get("actions")
-    if isinstance(declared, dict) and use.action in declared:
-        check_against(declared[use.action], use.params)
+    if not isinstance(declared, dict) or use.action not in declared:
+        return
+    try:
+        compile_schema(declared[use.action])
+    except Invalid as error:  # it was not looked at when it was placed
+        raise Invalid(
+            f"This object's schema of {use.action} can not be used: {error.message}", field="action"
+        ) from None
+    check_against(declared[use.action], use.params)
 
 
 def _change_seats(work: Work, use: Use, standing: Standing) -> c.ToolResult:
