@@ -522,27 +522,23 @@ async def test_one_enters_a_public_room_as_one_would_by_a_socket(people):
 
 
 @EVERY
-async def test_who_is_inside_locks_the_area_and_nobody_else(people, driver):
+async def test_who_is_inside_locks_the_area_and_nobody_else_comes_in(people, driver):
     room, ana, bea = await room_of(people, "ana", "bea", speed=0, areas=[BOOTH])
     inside, outside = people.keep(await driver.open(ana, room)), people.keep(await Cafe.open(bea, room))
-    lock = {"room_id": room, "area_id": 1}
-    for is_locked in (True, False):
-        answer = await inside.answer("lock_area", **lock, is_locked=is_locked)
-        assert answer["event"] == "error"
-    assert (await inside.answer("lock_area", room_id=room, area_id=9, is_locked=True))["data"]["code"] == (
-        "area_not_found"
-    )
+    lock = {"room_id": room, "area_id": 1, "is_locked": True}
+    assert (await outside.answer("lock_area", **lock))["data"]["code"] == "not_there"
+    assert (await outside.answer("lock_area", **lock | {"area_id": 9}))["data"]["code"] == "area_not_found"
 
     await inside.ask("update_position", room_id=room, x=210, y=110)
-    talk = await inside.event("room_state", room=inside.data("room_state")[-1]["room"])
     await inside.until(lambda: len(inside.data("room_state")) == 2, "the talk")
     talk = inside.data("room_state")[-1]
     assert (talk["room"]["parent_id"], talk["room"]["area_id"], talk["room"]["kind"]) == (room, 1, "group")
-    assert await inside.ask("lock_area", **lock, is_locked=True) == {"area_id": 1, "locked_by": ana.id}
+    assert await inside.ask("lock_area", **lock) == {"area_id": 1, "locked_by": ana.id}
 
     assert (await outside.event("room_updated"))["room"]["space"]["areas"][0]["locked_by"] == ana.id
     assert (await ana.ask("PUT", f"/rooms/{room}/areas/1/lock", 200)).json()["locked_by"] == ana.id
-    await bea.ask("DELETE", f"/rooms/{room}/areas/1/lock", 409)
+    assert await refused(bea, "PUT", f"/rooms/{room}/areas/1/lock", 409) == "not_there"
+    assert await refused(bea, "DELETE", f"/rooms/{room}/areas/1/lock", 403) == "role_too_low"
     await outside.ask("update_position", room_id=room, x=220, y=120)
     assert (await outside.event("error", event="update_position"))["code"] == "area_locked"
     await outside.event("position_updated", user_id=bea.id)

@@ -74,7 +74,7 @@ def areas(api: APIRouter, door: Door) -> None:
 
     @api.delete("/rooms/{room_id}/areas/{area_id}/lock", tags=ROOMS, **NO_CONTENT, **problems(401, 403, 404, 409))
     async def unlock_area(room_id: Id, area_id: Id, actor: Who) -> None:
-        """For those inside."""
+        """For those inside, and for moderators and up."""
         await door.execute(c.LockArea(room_id=RoomId(room_id), area_id=area_id, is_locked=False), actor)
 
     @api.get("/rooms/{room_id}/talks", tags=ROOMS, response_model=models.Page[models.Room], **problems(401, 403, 404))
