@@ -23,7 +23,7 @@
 #include "ws.h"
 #include <math.h>
 
-enum { MAX_HEADERS = 8, OPENING_AT_ONCE = 64, TRAIL = 256, MAX_ID = 1 << 20, MAX_CHAT = 1 << 16, NOBODY = -1 };
+enum { MAX_HEADERS = 8, OPENING_AT_ONCE = 64, SENT_AT_ONCE = 64, TRAIL = 256, MAX_ID = 1 << 20, MAX_CHAT = 1 << 16, NOBODY = -1 };
 #define NEAREST_EVERY (SECOND / 20)
 #define LAST_STEPS (SECOND / 4)    /* before the end, whose delays are not looked at */
 
@@ -218,17 +218,21 @@ static void say(int64_t now)
     send_template(&walkers[by], ask.say, said++);
 }
 
-/* Everything that is due by now; then the timer is set to what is due next. */
+/* What is due by now; then the timer is set to what is due next. Who is far behind must read in between, too. */
 static void pace(void)
 {
     if (!walking) return;
-    for (;;) {
+    for (int i = 0;; i++) {
         int64_t now = now_ns();
         int64_t step_due = started + (int64_t)((double)stepped * 1e9 / ask.rate);
         int64_t say_due = ask.talkers && measuring ? started + (int64_t)((double)(said + said_before) * 1e9 / ask.say_rate) : INT64_MAX;
         if (now - nearest_at >= NEAREST_EVERY) {
             find_nearest();
             nearest_at = now;
+        }
+        if (i == SENT_AT_ONCE) {
+            set_timer(now);
+            return;
         }
         if (step_due <= now) step(&walkers[stepped++ % walker_count], step_due);
         else if (say_due <= now) say(say_due);
