@@ -239,7 +239,7 @@ def judge_words(floor, step, start, wish, reach):
 
 
 @given(solids, tiles, st.tuples(anywhere, anywhere), st.lists(st.tuples(moves, reaches, st.booleans()), max_size=12))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_whoever_walks_is_where_they_may_be_and_went_through_nothing(things, places, start, steps):
     for is_exact in (True, False):
         floor = floor_of(things, areas_on(places))
@@ -286,7 +286,7 @@ def walls(draw):
     st.tuples(st.floats(-30, 30), st.floats(-30, 30)),
     st.lists(st.tuples(moves, reaches), max_size=15),
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=80)
 def test_nobody_gets_to_the_other_side_of_a_wall_of_tiles(wall, start, steps):
     tiles, side, (x, y) = wall
     floor = floor_of(tiles)
@@ -297,7 +297,8 @@ def test_nobody_gets_to_the_other_side_of_a_wall_of_tiles(wall, start, steps):
             kind, a, b = move
             wish = (x + a - 120, y + b - 80) if kind == "to" else goal(floor, move, *place)  # often right into the wall
             step = floor.walk(*place, *wish, inside=None, reach=reach)
-            assert (side(step.x, step.y) > 0) is was_right
+            if (step.x, step.y) != place:  # which may be the one shown, on the wall itself
+                assert (side(step.x, step.y) > 0) is was_right
             place = (step.x, step.y) if is_exact else shown((step.x, step.y))
 
 

@@ -175,9 +175,12 @@ class Ground:
         foot = self.foothold(close, *start)
         if foot is None:
             return None
-        share, stopped_by = first_met(close, *foot, *wished)
+        # Who wishes to be on an edge, or to go along it, wishes to be as close to it as one can be.
+        there = close if home is None or covers(home.shape, *wished) else [*close, home]
+        aim = self.foothold(there, *wished) or wished
+        share, stopped_by = first_met(close, *foot, *aim)
         way = End(self, close, home, start, foot, reach + INEXACT)
-        for point in _ends(foot, wished, share):
+        for point in _ends(foot, aim, share):
             if way.may_be_at(*point):
                 return *point, stopped_by
         return *start, stopped_by
@@ -280,8 +283,8 @@ def _ends(foot: tuple[float, float], wished: tuple[float, float], share: float) 
 
 def _hundredths_around(x: float, y: float) -> list[tuple[float, float]]:
     """The nearest first."""
-    corners = {(a / 100, b / 100) for a in (floor(x * 100), ceil(x * 100)) for b in (floor(y * 100), ceil(y * 100))}
-    return sorted(corners, key=lambda corner: (hypot(corner[0] - x, corner[1] - y), corner))
+    across, down = (range(ceil(n * 100) - 1, floor(n * 100) + 2) for n in (x, y))
+    return sorted(((a / 100, b / 100) for a in across for b in down), key=lambda at: (hypot(at[0] - x, at[1] - y), at))
 
 
 def _hundredths_within(size: float) -> float:
