@@ -38,8 +38,13 @@ class Watcher:
 
 
 class InterestMachine(RuleBasedStateMachine):
-    @initialize(far=st.integers(1, 3), far_every=st.integers(1, 5), most=st.sampled_from([1, 2, 4, 100, 100]))
-    def begin(self, far, far_every, most):
+    @initialize(
+        far=st.integers(1, 3),
+        far_every=st.integers(1, 5),
+        most=st.sampled_from([1, 2, 4, 100, 100, 100]),
+        places=st.lists(st.tuples(coordinate, coordinate), max_size=len(USERS)),
+    )
+    def begin(self, far, far_every, most, places):
         self.far, self.far_every, self.most = far, far_every, most
         self.interest = Interest(ROOM, cell=SIDE, far=far, far_every=far_every, most=most)
         self.places = {}
@@ -47,6 +52,9 @@ class InterestMachine(RuleBasedStateMachine):
         self.watchers = []
         self.now = 0
         self.before = []  # where everybody was: (tick, places, cells)
+        for user, (x, y) in enumerate(places, 1):
+            self.put(user, x, y, None)
+            self.watch(user, is_twice=False)
 
     # ---- what happens
 
@@ -62,17 +70,20 @@ class InterestMachine(RuleBasedStateMachine):
             self.remember()
 
     @precondition(lambda self: self.places)
-    @rule(number=which, aside=pace, down=pace)
-    def walk(self, number, aside, down):
+    @rule(number=which, aside=pace, down=pace, steps=st.integers(1, 3), ticks=st.integers(0, 2))
+    def walk(self, number, aside, down, steps, ticks):
         user = sorted(self.places)[number % len(self.places)]
-        x, y, direction = self.places[user]
-        self.put(user, min(max(x + aside, 0), WIDTH), min(max(y + down, 0), WIDTH), direction)
+        for _ in range(steps):
+            x, y, direction = self.places[user]
+            self.put(user, min(max(x + aside, 0), WIDTH), min(max(y + down, 0), WIDTH), direction)
+            self.tick(ticks)
 
     @precondition(lambda self: self.places)
-    @rule(aside=pace, down=pace)
-    def all_walk(self, aside, down):
+    @rule(aside=pace, down=pace, ticks=st.integers(0, 2))
+    def all_walk(self, aside, down, ticks):
         for user, (x, y, direction) in list(self.places.items()):
             self.put(user, min(max(x + aside, 0), WIDTH), min(max(y + down, 0), WIDTH), direction)
+        self.tick(ticks)
 
     @precondition(lambda self: self.places)
     @rule(number=which)
@@ -103,14 +114,11 @@ class InterestMachine(RuleBasedStateMachine):
         self.interest.unwatch(watcher)
 
     @precondition(lambda self: self.watchers)
-    @rule(number=which)
-    def miss(self, number):
-        self.watchers[number % len(self.watchers)].misses = True
-
-    @precondition(lambda self: self.watchers)
-    @rule(number=which)
-    def refresh(self, number):
+    @rule(number=which, ticks=st.integers(0, 2))
+    def miss(self, number, ticks):
         watcher = self.watchers[number % len(self.watchers)]
+        watcher.misses = True
+        self.tick(ticks)
         self.interest.refresh(watcher)
         watcher.misses, watcher.is_stale = False, True
         assert not self.interest.is_settled
@@ -158,12 +166,17 @@ class InterestMachine(RuleBasedStateMachine):
             self.tick_once()
         assert self.interest.is_settled
         for watcher in self.watchers:
-            if not watcher.misses:
-                self.check_settled(watcher)
+            assert watcher.picture.items() <= self.places.items()
+            for user in self.places:
+                assert user in watcher.picture or self.distance(watcher, user) > self.far
         assert self.interest.tick() == []
         assert self.interest.is_settled
         self.now += 1
         self.remember()
+
+    def teardown(self):
+        if hasattr(self, "interest"):
+            self.settle()
 
     # ---- the truth
 
@@ -217,11 +230,6 @@ class InterestMachine(RuleBasedStateMachine):
                 if place != self.places[user] and self.now - watcher.crossed_at >= self.far_every:
                     assert any(self.distance(watcher, user, {**self.cells, user: cells[user]}) > 1 for cells in known)
 
-    def check_settled(self, watcher):
-        assert watcher.picture.items() <= self.places.items()
-        for user in self.places:
-            assert user in watcher.picture or self.distance(watcher, user) > self.far
 
-
-InterestMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+InterestMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestEveryPictureIsTrue = InterestMachine.TestCase

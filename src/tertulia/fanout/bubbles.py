@@ -111,13 +111,11 @@ class Bubbles:
         open_ones: _Map[_Bubble] = _Map(CLOSE * self.earshot)
         for bubble in self._bubbles.values():
             self._chart(bubble, people, open_ones)
-        is_done = False
-        while not is_done:  # each who joins moves a centre, which may bring it near to somebody who was asked before
-            before = len(self._bubble_of)
-            for user in waiting:
-                if user not in self._bubble_of:
-                    self._place(user, people, free, open_ones, changed)
-            is_done = len(self._bubble_of) == before
+        # Once for each is enough: whoever joins later, and moves a centre to within reach of somebody who found none,
+        # was free by then, and near enough to be found instead.
+        for user in waiting:
+            if user not in self._bubble_of:
+                self._place(user, people, free, open_ones, changed)
         return self._announce(changed)
 
     def speak(self, user_id: UserId, people: Mapping[UserId, Person]) -> tuple[BubbleUpdated | None, Changes]:

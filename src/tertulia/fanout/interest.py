@@ -146,6 +146,9 @@ class _Crossing(Generic[V]):
 
 Crossed = dict[tuple[_Cell[V], _Cell[V]], list[_Person[V]]]
 """Who has gone from one cell to another, of those who have viewers."""
+Hidden = dict[tuple[_Cell[V], _Cell[V], int], list[UserId]]
+"""Who has moved, by the cells where they were and where they are, and the tick at which those who did not see them were
+told so."""
 
 
 class Interest(Generic[V]):
@@ -242,7 +245,7 @@ class Interest(Generic[V]):
         """What there is to be told now. No viewer is told of the same step twice in it."""
         now = self._now = self._now + 1
         crossed: Crossed[V] = {}
-        hidden: list[tuple[_Person[V], int]] = []
+        hidden: Hidden[V] = {}
         moved = self._move_people(now, crossed, hidden)
         crossings = [self._look_around(old, new, people, now) for (old, new), people in crossed.items()]
         self._move_viewers(crossed)
@@ -253,7 +256,7 @@ class Interest(Generic[V]):
             cell.moved.clear()
         tellings = list(told.values())
         tellings += [self._tell_rest(crossing, told.get(crossing.cell)) for crossing in crossings]
-        tellings += self._conceal(hidden)
+        tellings += self._conceal(hidden, crossed)
         tellings += [self._tell_all(viewer) for viewer in self._stale]
         self._stale.clear()
         if len(self._cells) > 2 * len(self._people) + SPARE_CELLS:
@@ -262,20 +265,21 @@ class Interest(Generic[V]):
 
     # ---- a tick, in this order
 
-    def _move_people(self, now: int, crossed: Crossed[V], hidden: list[tuple[_Person[V], int]]) -> list[_Cell[V]]:
+    def _move_people(self, now: int, crossed: Crossed[V], hidden: Hidden[V]) -> list[_Cell[V]]:
         """Returns the cells in which somebody has moved. Adds to *hidden* those of whom somebody who does not see them
-        may hold an old place, and since when."""
+        may hold an old place."""
         room_id, newest = self._room_id, self._newest
         moved = []
         for person in self._dirty:
             x, y, cell = person.x, person.y, person.cell
+            old = cell
             if not (cell.left <= x <= cell.right and cell.top <= y <= cell.bottom):
                 cell = self._cross(person, crossed)
             if person.hidden_at < newest:
                 if person.hidden_at == NEW:
                     person.hidden_at = UNSEEN
                 else:
-                    hidden.append((person, person.hidden_at))
+                    hidden.setdefault((old, cell, person.hidden_at), []).append(person.user_id)
                     person.hidden_at = now
             # As `_position`, which would be a third of the cost here.
             event = PositionUpdated(
@@ -397,27 +401,30 @@ class Interest(Generic[V]):
         moves = [person.framed for person in crossing.unknown if person.framed not in known]
         return Telling(crossing.viewers, moves, crossing.gone)
 
-    def _conceal(self, hidden: list[tuple[_Person[V], int]]) -> list[Telling[V]]:
+    def _conceal(self, hidden: Hidden[V], crossed: Crossed[V]) -> list[Telling[V]]:
         """Whoever came to watch since then may hold the place that they were told in the beginning, and goes on doing
         so if they do not see that it is old. Once for each pair of a newcomer and somebody else."""
         if not hidden:
             return []
-        by_cell: dict[tuple[_Cell[V], int], list[UserId]] = {}
-        for person, since in hidden:
-            by_cell.setdefault((person.cell, since), []).append(person.user_id)
-        moments = sorted({since for _, since in by_cell})
-        newcomers: dict[tuple[_Cell[V], int], list[V]] = {}
+        moments = sorted({since for _, _, since in hidden})
+        came_from = {person: old for (old, _), people in crossed.items() for person in people}
+        newcomers: dict[tuple[_Cell[V], _Cell[V], int], list[V]] = {}
         for viewer, watch in reversed(self._watches.items()):
             if watch.since <= moments[0]:
                 break
             if viewer not in self._stale:
+                seat = watch.person.cell
                 last = moments[bisect_left(moments, watch.since) - 1]
-                newcomers.setdefault((watch.person.cell, last), []).append(viewer)
+                newcomers.setdefault((came_from.get(watch.person, seat), seat, last), []).append(viewer)
         alike: dict[tuple[UserId, ...], list[V]] = {}
-        for (seat, last), viewers in newcomers.items():
-            cells = [users for (cell, since), users in by_cell.items() if since <= last and cell not in seat.view]
-            if cells:
-                alike.setdefault(tuple(chain.from_iterable(cells)), []).extend(viewers)
+        for (before, seat, last), viewers in newcomers.items():
+            gone = [
+                users
+                for (old, new, since), users in hidden.items()
+                if since <= last and new not in seat.view and old not in before.view  # else they have seen them go
+            ]
+            if gone:
+                alike.setdefault(tuple(chain.from_iterable(gone)), []).extend(viewers)
         return [Telling(viewers, [], list(users)) for users, viewers in alike.items()]
 
     def _tell_all(self, viewer: V) -> Telling[V]:
