@@ -97,8 +97,12 @@ def last_use_id(reader: Reader, object_id: ObjectId) -> ToolUseId:
 
 
 def find_seat(reader: Reader, room_id: RoomId, user_id: UserId) -> SpaceObject | None:
-    """Where somebody sits in a room."""
-    wanted = select(objects).where(objects.c.room_id == room_id, objects.c.occupied_by == user_id)
+    """Where somebody sits in a room; in one that is archived, nobody does any more."""
+    wanted = (
+        select(objects)
+        .join(rooms, rooms.c.id == objects.c.room_id)
+        .where(objects.c.room_id == room_id, objects.c.occupied_by == user_id, rooms.c.archived_at.is_(None))
+    )
     row = reader.sql.execute(wanted).mappings().first()
     return None if row is None else SpaceObject(**row)
 

@@ -22,7 +22,7 @@ from tertulia.services.tools.use import ShippedTool, Use
 from tertulia.store import Reader, Store, Work
 from tertulia.store import tools as stored
 from tertulia.store.objects import find_object
-from tertulia.store.rooms import Standing, find_standing
+from tertulia.store.rooms import Standing
 from tertulia.store.users import get_user
 
 MOST_PARAMS = 4096
@@ -179,8 +179,6 @@ def _change_seats(work: Work, use: Use, standing: Standing) -> c.ToolResult:
 
 def _free_seat(command: c.FreeSeat, work: Work) -> None:
     work.lock(command.room_id)
-    if find_standing(work, command.room_id, command.user_id) is None:  # an archived room's log has ended
-        return
     for change in seats.stand(work, command.room_id, command.user_id):
         user = get_user(work, command.user_id)
         stored.record_use(
