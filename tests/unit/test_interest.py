@@ -357,6 +357,32 @@ def test_a_crowd_far_away_fills_what_those_near_leave():
     assert sum(counts) == 21
 
 
+def test_who_comes_near_while_they_wait_as_a_far_one_is_told_once():
+    world = World(most=4)
+    ana = world.come(ANA, 50)
+    for user in range(11, 31):
+        world.go(user, 250)
+    while world.told(ana)[0][-1:] < [(11, 0)]:
+        pass
+    world.go(30, 150)
+    assert [user for user, _ in world.told(ana)[0]] == [30, 15, 16, 17]
+    assert 30 not in [user for user, _ in world.told(ana, 30)[0]]
+
+
+def test_who_crosses_a_border_in_a_crowd_is_told_who_was_still_waiting():
+    world = World(most=2)
+    ana = world.come(ANA, 50)
+    for user in range(11, 18):
+        world.go(user, 110)
+    world.settle()
+    for user in range(11, 18):
+        world.go(user, 105)
+    assert world.told(ana) == ([(11, 105), (12, 105)], [])
+    world.go(ANA, 150)
+    assert sorted(world.told(ana)[0]) == [(ANA, 150), *((user, 105) for user in range(13, 18))]
+    assert world.told(ana, 30) == ([], [])
+
+
 # ---- what is kept
 
 
@@ -365,7 +391,7 @@ def test_a_long_walk_leaves_nothing_behind(world):
     for x in range(0, 100_000, 90):
         world.go(ANA, x)
         world.interest.tick()
-    assert len(world.interest._cells) < 100
+    assert len(world.interest._grid._cells) < 100
     assert sum(len(one) for one in world.interest._checks) == 1
-    (cell,) = [cell for cell in world.interest._cells.values() if cell.people]
+    (cell,) = [cell for cell in world.interest._grid._cells.values() if cell.people]
     assert len(cell.view) <= 5

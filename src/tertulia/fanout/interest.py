@@ -13,8 +13,7 @@ but when they cross a border themselves or have only just come.
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable
-from itertools import chain, islice
-from math import floor
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -22,12 +21,8 @@ from msgspec import Struct
 from tertulia.domain.events import PositionUpdated
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Direction
+from tertulia.fanout.cells import NEW, UNSEEN, Cell, Grid, Person
 from tertulia.fanout.feed import Framed
-
-NEW, UNSEEN = -2, -1
-"""Ticks before all others: of who has just appeared, and of who has moved since then."""
-SPARE_CELLS = 64
-"""So many more than twice the people are kept, if they are empty: in most of them somebody will be in a moment."""
 
 
 class Viewer(Protocol):
@@ -49,90 +44,13 @@ class Telling(Struct, Generic[V], frozen=True):
     gone: list[UserId]
 
 
-class _Person(Generic[V]):
-    """*moved_at*: the last tick that found them elsewhere. *hidden_at*: the last tick at which those who did not see
-    them were told so. *framed* is as of *moved_at*, x and y are of now."""
-
-    __slots__ = ("cell", "direction", "framed", "hidden_at", "moved_at", "user_id", "viewers", "x", "y")
-
-    def __init__(self, cell: "_Cell[V]", framed: Framed, user_id: UserId, x: float, y: float, direction: Direction):
-        self.cell, self.framed, self.user_id = cell, framed, user_id
-        self.x, self.y, self.direction = x, y, direction
-        self.viewers: dict[V, None] = {}
-        self.moved_at, self.hidden_at = UNSEEN, NEW
-
-
 class _Watch(Generic[V]):
     """*since*: the tick before which its viewer was told everybody's place."""
 
     __slots__ = ("person", "since")
 
-    def __init__(self, person: _Person[V], since: int) -> None:
+    def __init__(self, person: Person[V], since: int) -> None:
         self.person, self.since = person, since
-
-
-class _Cell(Generic[V]):
-    """A square of the floor in which somebody stands; its *viewers* are those of whoever does.
-
-    *view*: all cells that are seen from here, itself included, and so all from which this one is seen; *near*: the
-    adjacent ones of them. Dicts stand for ordered sets. What its viewers do not know yet: where those in *soon* and
-    *later* are, who wait for their turn, *later* holding far ones only; where far ones are that moved after
-    *checked_at*; and that those in *gone* are, which is told in any case.
-    """
-
-    __slots__ = (
-        "bottom", "checked_at", "column", "gone", "later", "left", "moved", "moved_at", "near", "people", "right", "row",
-        "slot", "soon", "steps", "stirred", "together", "top", "view", "viewers",
-    )  # fmt: skip
-
-    def __init__(self, column: int, row: int, size: float, slot: int) -> None:
-        self.column, self.row, self.slot = column, row, slot
-        margin = size / 8
-        self.left, self.right = column * size - margin, (column + 1) * size + margin
-        self.top, self.bottom = row * size - margin, (row + 1) * size + margin
-        self.people: dict[_Person[V], None] = {}
-        self.moved: dict[_Person[V], None] = {}
-        self.steps: list[Framed] = []
-        self.moved_at = UNSEEN
-        self.view: dict[_Cell[V], None] = {}
-        self.near: dict[_Cell[V], None] = {}
-        self.viewers: dict[V, None] = {}
-        self.together: tuple[V, ...] | None = None
-        """A copy of the viewers, until they change."""
-        self.soon: dict[_Person[V], None] = {}
-        self.later: dict[_Person[V], None] = {}
-        self.stirred: list[_Cell[V]] = []
-        self.gone: list[UserId] = []
-        self.checked_at = UNSEEN
-
-    def copy_viewers(self) -> tuple[V, ...]:
-        if self.together is None:
-            self.together = tuple(self.viewers)
-        return self.together
-
-    def take(self, most: int) -> list[Framed]:
-        """The next *most* steps at most: of those who are near first, but a quarter is for the far ones, if need be."""
-        soon, later = self.soon, self.later
-        reserved = min(len(later), most // 4)
-        steps = [framed for cell in self.stirred for framed in cell.steps]
-        if soon or len(steps) > most - reserved:
-            for cell in self.stirred:
-                soon.update(cell.moved)  # who waits already keeps their turn
-            steps = _take_first(soon, most - reserved)
-        if later:
-            steps += _take_first(later, most - len(steps))
-        self.stirred.clear()
-        return steps
-
-
-def _take_first(lane: dict[_Person[V], None], most: int) -> list[Framed]:
-    """Those who have waited longest."""
-    first = list(lane if most >= len(lane) else islice(lane, most))
-    if most >= len(lane):
-        lane.clear()
-    for person in first if lane else ():
-        del lane[person]
-    return [person.framed for person in first]
 
 
 class _Crossing(Generic[V]):
@@ -140,13 +58,13 @@ class _Crossing(Generic[V]):
 
     __slots__ = ("cell", "gone", "unknown", "viewers")
 
-    def __init__(self, cell: _Cell[V], viewers: list[V], unknown: Iterable[_Person[V]], gone: list[UserId]) -> None:
+    def __init__(self, cell: Cell[V], viewers: list[V], unknown: Iterable[Person[V]], gone: list[UserId]) -> None:
         self.cell, self.viewers, self.unknown, self.gone = cell, viewers, unknown, gone
 
 
-Crossed = dict[tuple[_Cell[V], _Cell[V]], list[_Person[V]]]
+Crossed = dict[tuple[Cell[V], Cell[V]], list[Person[V]]]
 """Who has gone from one cell to another, of those who have viewers."""
-Hidden = dict[tuple[_Cell[V], _Cell[V], int], list[UserId]]
+Hidden = dict[tuple[Cell[V], Cell[V], int], list[UserId]]
 """Who has moved, by the cells where they were and where they are, and the tick at which those who did not see them were
 told so."""
 
@@ -160,17 +78,17 @@ class Interest(Generic[V]):
         """*cell*: its side, in units. *far*: how many cells away somebody may be and still be seen, at least 1.
         *far_every*: ticks. *most*: steps that are told at once to the viewers of a cell."""
         self._room_id = room_id
-        self._size, self._far, self._far_every, self._most = cell, far, far_every, most
-        self._people: dict[UserId, _Person[V]] = {}
-        self._cells: dict[tuple[int, int], _Cell[V]] = {}
+        self._far_every, self._most = far_every, most
+        self._people: dict[UserId, Person[V]] = {}
+        self._grid: Grid[V] = Grid(cell, far, far_every)
         self._watches: dict[V, _Watch[V]] = {}
         """In the order in which they began."""
         self._newest = UNSEEN
         """When the last of them did."""
-        self._checks: list[dict[_Cell[V], None]] = [{} for _ in range(far_every)]
+        self._checks: list[dict[Cell[V], None]] = [{} for _ in range(far_every)]
         """The cells with viewers, by the slot of a tick in which they look at the far ones."""
-        self._dirty: dict[_Person[V], None] = {}
-        self._busy: dict[_Cell[V], None] = {}
+        self._dirty: dict[Person[V], None] = {}
+        self._busy: dict[Cell[V], None] = {}
         """Where somebody waits to be told, or is gone."""
         self._stale: dict[V, None] = {}
         self._now = 0
@@ -189,9 +107,9 @@ class Interest(Generic[V]):
         where that is."""
         person = self._people.get(user_id)
         if person is None:
-            cell = self._get_cell(floor(x / self._size), floor(y / self._size))
+            cell = self._grid.at(x, y)
             framed = Framed(self._position(user_id, x, y, direction))
-            person = self._people[user_id] = _Person(cell, framed, user_id, x, y, direction)
+            person = self._people[user_id] = Person(cell, framed, user_id, x, y, direction)
             cell.people[person] = None
             if is_told:
                 return
@@ -259,13 +177,12 @@ class Interest(Generic[V]):
         tellings += self._conceal(hidden, crossed)
         tellings += [self._tell_all(viewer) for viewer in self._stale]
         self._stale.clear()
-        if len(self._cells) > 2 * len(self._people) + SPARE_CELLS:
-            self._drop_empty_cells()
+        self._grid.tidy(len(self._people))
         return [telling for telling in tellings if telling.viewers and (telling.moves or telling.gone)]
 
     # ---- a tick, in this order
 
-    def _move_people(self, now: int, crossed: Crossed[V], hidden: Hidden[V]) -> list[_Cell[V]]:
+    def _move_people(self, now: int, crossed: Crossed[V], hidden: Hidden[V]) -> list[Cell[V]]:
         """Returns the cells in which somebody has moved. Adds to *hidden* those of whom somebody who does not see them
         may hold an old place."""
         room_id, newest = self._room_id, self._newest
@@ -297,13 +214,11 @@ class Interest(Generic[V]):
         self._dirty.clear()
         return moved
 
-    def _cross(self, person: _Person[V], crossed: Crossed[V]) -> _Cell[V]:
+    def _cross(self, person: Person[V], crossed: Crossed[V]) -> Cell[V]:
         """Into the cell where they are now: who sees them no more is told so, and who is near no more, where they
         went. Those who see them from now on find that they have moved."""
         old = person.cell
-        column = old.column if old.left <= person.x <= old.right else floor(person.x / self._size)
-        row = old.row if old.top <= person.y <= old.bottom else floor(person.y / self._size)
-        new = person.cell = self._get_cell(column, row)
+        new = person.cell = self._grid.after(person)
         del old.people[person]
         new.people[person] = None
         for cell in old.view:
@@ -322,7 +237,7 @@ class Interest(Generic[V]):
             crossed.setdefault((old, new), []).append(person)
         return new
 
-    def _look_around(self, old: _Cell[V], new: _Cell[V], people: list[_Person[V]], now: int) -> _Crossing[V]:
+    def _look_around(self, old: Cell[V], new: Cell[V], people: list[Person[V]], now: int) -> _Crossing[V]:
         """What those know in *new* and not in *old*: whoever was out of view, and whoever those in *old* were still to
         be told of. Of the latter, those in *new* may be yet to be told, too; then that will do, unless their turn to
         look at the far ones comes later."""
@@ -330,7 +245,7 @@ class Interest(Generic[V]):
         is_later = (new.slot - now) % self._far_every > (old.slot - now) % self._far_every
         known_far = now if is_later else new.checked_at
         known_near = now if is_later else now - 1
-        unknown: dict[_Person[V], None] = {}
+        unknown: dict[Person[V], None] = {}
         for cell in [cell for cell in new.view if cell not in old.view]:
             unknown.update(cell.people)
         for cell in new.view if known_far > old.checked_at else new.near:
@@ -358,7 +273,7 @@ class Interest(Generic[V]):
                 for viewer in person.viewers:
                     self._leave(old, viewer)
 
-    def _tell_near(self, moved: list[_Cell[V]], now: int) -> None:
+    def _tell_near(self, moved: list[Cell[V]], now: int) -> None:
         busy = self._busy
         for cell in moved:
             cell.steps = [person.framed for person in cell.moved]
@@ -381,7 +296,7 @@ class Interest(Generic[V]):
             if later:
                 self._busy[cell] = None
 
-    def _take_turns(self) -> dict[_Cell[V], Telling[V]]:
+    def _take_turns(self) -> dict[Cell[V], Telling[V]]:
         told = {}
         busy, self._busy = self._busy, {}
         for cell in busy:
@@ -408,7 +323,7 @@ class Interest(Generic[V]):
             return []
         moments = sorted({since for _, _, since in hidden})
         came_from = {person: old for (old, _), people in crossed.items() for person in people}
-        newcomers: dict[tuple[_Cell[V], _Cell[V], int], list[V]] = {}
+        newcomers: dict[tuple[Cell[V], Cell[V], int], list[V]] = {}
         for viewer, watch in reversed(self._watches.items()):
             if watch.since <= moments[0]:
                 break
@@ -440,44 +355,18 @@ class Interest(Generic[V]):
             room_id=self._room_id, user_id=user_id, x=round(x * 100) / 100, y=round(y * 100) / 100, direction=direction
         )
 
-    def _get_cell(self, column: int, row: int) -> _Cell[V]:
-        found = self._cells.get((column, row))
-        if found is not None:
-            return found
-        # Neighbours have the same slot by fours: who crosses a border often need not be told apart then.
-        slot = (7 * (column >> 1) + 13 * (row >> 1)) % self._far_every
-        cell = self._cells[column, row] = _Cell(column, row, self._size, slot)
-        reach = range(-self._far, self._far + 1)
-        for aside in reach:
-            for down in reach:
-                other = self._cells.get((column + aside, row + down))
-                if other is None:
-                    continue
-                cell.view[other] = other.view[cell] = None
-                if -1 <= aside <= 1 and -1 <= down <= 1:
-                    cell.near[other] = other.near[cell] = None
-        return cell
-
-    def _drop_empty_cells(self) -> None:
-        for cell in [cell for cell in self._cells.values() if not cell.people]:
-            del self._cells[cell.column, cell.row]
-            for other in cell.view:
-                if other is not cell:
-                    del other.view[cell]
-                    other.near.pop(cell, None)
-
-    def _open(self, cell: _Cell[V], known_at: int) -> None:
+    def _open(self, cell: Cell[V], known_at: int) -> None:
         """Its first viewers are about to come, who know where everybody was at that tick."""
         if not cell.viewers:
             cell.checked_at = known_at
             self._checks[cell.slot][cell] = None
 
     @staticmethod
-    def _join(cell: _Cell[V], viewer: V) -> None:
+    def _join(cell: Cell[V], viewer: V) -> None:
         cell.viewers[viewer] = None
         cell.together = None
 
-    def _leave(self, cell: _Cell[V], viewer: V) -> None:
+    def _leave(self, cell: Cell[V], viewer: V) -> None:
         del cell.viewers[viewer]
         cell.together = None
         if not cell.viewers:
