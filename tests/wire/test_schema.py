@@ -53,7 +53,7 @@ def test_no_request_that_can_be_made_up_is_a_fault_of_ours(api):
         for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
 
             @settings(
-                max_examples=12, deadline=None, database=None, phases=[Phase.generate], derandomize=True,
+                max_examples=10, deadline=None, database=None, phases=[Phase.generate], derandomize=True,
                 suppress_health_check=list(HealthCheck),
             )  # fmt: skip
             @given(case=operation.as_strategy(generation_mode=mode))
