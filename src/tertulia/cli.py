@@ -95,7 +95,7 @@ def simulate(
     prefix: Annotated[
         str | None,
         typer.Option(
-            help="They are called PREFIX-1, PREFIX-2, …, and stay for the next run. Default: names of chance."
+            help="They are called PREFIX-1, PREFIX-2, …, and stay for the next run; without it they are removed."
         ),
     ] = None,
     password: Annotated[

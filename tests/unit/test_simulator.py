@@ -695,10 +695,18 @@ def test_a_prefix_in_the_address_goes_before_every_path():
     assert b"t" not in request.split(b"\r\n")[0].replace(b"chat", b"").replace(b"GET", b"").replace(b"HTTP", b"")
 
 
-def test_names_of_chance_are_thrown_away_and_chosen_ones_kept():
-    def options(**how):
-        return options_from("http://h", users=1, room_id=1, seed="1", **how)
+def options(**how):
+    return options_from("http://h", users=1, room_id=1, seed="1", **how)
 
+
+def test_a_chosen_prefix_needs_a_password_and_numbers_are_numbers():
+    with pytest.raises(Unusable, match="--password"):
+        options(prefix="crowd", password=None)
+    with pytest.raises(Unusable, match="--rate"):
+        options(prefix=None, password=None, rate=math.nan)
+
+
+def test_names_of_chance_are_thrown_away_and_chosen_ones_kept():
     by_chance, other = options(prefix=None, password=None), options(prefix=None, password=None)
     assert by_chance.removes_accounts
     assert by_chance.prefix != other.prefix

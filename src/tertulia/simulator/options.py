@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import math
 import secrets
 import string
 from typing import Any
@@ -81,6 +82,11 @@ class Options(Struct, frozen=True, kw_only=True):
 def options_from(url: str, *, prefix: str | None, password: str | None, **others: Any) -> Options:
     """*others*: as in `Options`. Without a *prefix* the names are of chance: the accounts are of no use to anybody
     afterwards, and are removed. Raises Unusable."""
+    if prefix is not None and not password:
+        raise Unusable("--prefix needs a --password (or SIMULATE_PASSWORD), so that the next run can log in as well")
+    for name, value in others.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Unusable(f"--{name} should be a number")
     return Options(
         address=Address.parse(url),
         prefix=prefix or f"sim-{''.join(secrets.choice(LETTERS) for _ in range(5))}",

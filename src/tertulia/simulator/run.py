@@ -52,13 +52,17 @@ class Run:
         self._subject = Subject(str(options.address), options.room_id, options.users)
         self._began = self._last = self._read()
 
+    def stop(self) -> None:
+        """Come to an end, in good order."""
+        self._stop.set()
+
     async def run(self) -> Report:
         """What it was like from when all were in until the end."""
         raise_file_limit(self._options.users)
         first = await self._first_login()
         self._visitors = self._invite(first)
         self._last = self._read()
-        with on_signal(self._stop.set):
+        with on_signal(self.stop):
             others = [asyncio.create_task(work) for work in (self._walk(), self._look_on(), self._look_after())]
             stays: list[asyncio.Task[None]] = []
             try:
@@ -203,7 +207,7 @@ def on_signal(stop: Callable[[], None]) -> Iterator[None]:
             loop.remove_signal_handler(one)
         stop()
 
-    with contextlib.suppress(NotImplementedError):  # there are loops that know no signals
+    with contextlib.suppress(NotImplementedError, ValueError):  # there are loops, and threads, that know no signals
         for one in signals:
             loop.add_signal_handler(one, stop_once)
     try:
