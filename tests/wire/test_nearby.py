@@ -86,7 +86,7 @@ async def test_one_reads_exactly_what_was_said_while_one_stood_there(people):
 
 
 async def test_nobody_near_is_an_error_and_nothing_is_said(people):
-    room, ana, bea, cleo = await three(people)
+    room, ana, _bea, cleo = await three(people)
 
     refused = await cleo.answer("send_message", room_id=room, message="anyone?", nearby=True)
     assert (refused["event"], refused["data"]["code"]) == ("error", "nobody_near")
@@ -98,7 +98,7 @@ async def test_nobody_near_is_an_error_and_nothing_is_said(people):
 
 
 async def test_the_same_nonce_after_walking_on_is_the_same_message(people):
-    room, ana, bea, cleo = await three(people)
+    room, ana, _bea, cleo = await three(people)
     first = await ana.ask("send_message", room_id=room, message="once", nearby=True, nonce="n")
 
     await walk(ana, 480, 300)
@@ -199,7 +199,7 @@ async def test_a_full_area_is_a_wall_and_says_why(people):
 
 
 async def test_who_is_inside_locks_and_the_last_who_leaves_unlocks(people):
-    room, ana, bea, cleo = await three(people, areas=[LOCKABLE])
+    room, ana, _bea, cleo = await three(people, areas=[LOCKABLE])
     area = (await ana.person.ask("GET", f"/rooms/{room}", 200)).json()["space"]["areas"][0]["id"]
     assert (await cleo.answer("lock_area", room_id=room, area_id=area, is_locked=True))["event"] == "error"
     await walk(ana, 350, 650)
@@ -216,7 +216,7 @@ async def test_who_is_inside_locks_and_the_last_who_leaves_unlocks(people):
 
 
 async def test_a_chair_within_an_area_is_out_of_reach_from_outside(people):
-    room, ana, bea, _ = await three(people, areas=[BOOTH])
+    room, ana, _bea, _ = await three(people, areas=[BOOTH])
     chair = await put(ana.person, room, "chair", 650, 50)
 
     refused = await ana.answer("use_tool", room_id=room, target_object_id=chair["id"], action="sit")
@@ -244,7 +244,7 @@ async def test_one_comes_back_into_the_talk_that_one_was_in(people):
 
 
 async def test_who_is_kicked_hears_no_more_of_any_talk(people):
-    room, ana, bea, cleo = await three(people)
+    room, ana, bea, _cleo = await three(people)
     talk = (await ana.ask("send_message", room_id=room, message="before", nearby=True))["talk_id"]
     await bea.event("message_received", message="before")
 

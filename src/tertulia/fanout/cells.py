@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from tertulia.domain.ids import UserId
 from tertulia.domain.models import Direction
-from tertulia.fanout.feed import Framed
+from tertulia.fanout.feed import Walked
 
 NEW, UNSEEN = -2, -1
 """Ticks before all others: of who has just appeared, and of who has moved since then."""
@@ -22,7 +22,7 @@ class Person(Generic[V]):
 
     __slots__ = ("cell", "direction", "framed", "hidden_at", "moved_at", "user_id", "viewers", "x", "y")
 
-    def __init__(self, cell: "Cell[V]", framed: Framed, user_id: UserId, x: float, y: float, direction: Direction):
+    def __init__(self, cell: "Cell[V]", framed: Walked, user_id: UserId, x: float, y: float, direction: Direction):
         self.cell, self.framed, self.user_id = cell, framed, user_id
         self.x, self.y, self.direction = x, y, direction
         self.viewers: dict[V, None] = {}
@@ -50,7 +50,7 @@ class Cell(Generic[V]):
         self.top, self.bottom = row * size - margin, (row + 1) * size + margin
         self.people: dict[Person[V], None] = {}
         self.moved: dict[Person[V], None] = {}
-        self.steps: list[Framed] = []
+        self.steps: list[Walked] = []
         self.moved_at = UNSEEN
         self.view: dict[Cell[V], None] = {}
         self.near: dict[Cell[V], None] = {}
@@ -68,7 +68,7 @@ class Cell(Generic[V]):
             self.together = tuple(self.viewers)
         return self.together
 
-    def take(self, most: int) -> list[Framed]:
+    def take(self, most: int) -> list[Walked]:
         """The next *most* steps at most: of those who are near first, but a quarter is for the far ones, if need be."""
         soon, later = self.soon, self.later
         reserved = min(len(later), most // 4)
@@ -83,7 +83,7 @@ class Cell(Generic[V]):
         return steps
 
 
-def _take_first(lane: dict[Person[V], None], most: int) -> list[Framed]:
+def _take_first(lane: dict[Person[V], None], most: int) -> list[Walked]:
     """Those who have waited longest."""
     if most >= len(lane):
         first = list(lane)

@@ -7,6 +7,7 @@ Invariants: the ring holds exactly base + 1 … top; nothing above top is ever s
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from tertulia.domain.events import (
@@ -16,6 +17,7 @@ from tertulia.domain.events import (
     MessageDeleted,
     MessageEdited,
     MessageSent,
+    PositionUpdated,
     RoomDeleted,
     RoomUpdated,
 )
@@ -46,6 +48,23 @@ class Framed:
         if frame is None:
             frame = self.frames[dialect.name] = dialect.encode(self.event, False) or b""
         return frame
+
+
+class Walked(Framed):
+    """A `PositionUpdated`, with its part of the frames that tell many."""
+
+    __slots__ = ("parts",)
+    event: PositionUpdated
+
+    def __init__(self, event: PositionUpdated) -> None:
+        super().__init__(event)
+        self.parts: dict[str, Raw] = {}
+
+    def part(self, dialect: Dialect) -> Raw:
+        part = self.parts.get(dialect.name)
+        if part is None:
+            part = self.parts[dialect.name] = dialect.move(self.event)
+        return part
 
 
 class Entry(Framed):

@@ -22,7 +22,7 @@ from tertulia.domain.events import PositionUpdated
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Direction
 from tertulia.fanout.cells import NEW, UNSEEN, Cell, Grid, Person
-from tertulia.fanout.feed import Framed
+from tertulia.fanout.feed import Walked
 
 
 class Viewer(Protocol):
@@ -39,7 +39,7 @@ class Telling(Struct, Generic[V], frozen=True):
     """What all of *viewers* are to be told: who has moved, and who is in view no more. Nobody is in both."""
 
     viewers: Collection[V]
-    moves: list[Framed]
+    moves: list[Walked]
     """Of `PositionUpdated`: the same one for all who are told of this step."""
     gone: list[UserId]
 
@@ -108,7 +108,7 @@ class Interest(Generic[V]):
         person = self._people.get(user_id)
         if person is None:
             cell = self._grid.at(x, y)
-            framed = Framed(self._position(user_id, x, y, direction))
+            framed = Walked(self._position(user_id, x, y, direction))
             person = self._people[user_id] = Person(cell, framed, user_id, x, y, direction)
             cell.people[person] = None
             if is_told:
@@ -206,7 +206,7 @@ class Interest(Generic[V]):
                 y=round(y * 100) / 100,
                 direction=person.direction,
             )
-            person.framed = Framed(event)
+            person.framed = Walked(event)
             person.moved_at = cell.moved_at = now
             if not cell.moved:
                 moved.append(cell)

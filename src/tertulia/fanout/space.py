@@ -7,7 +7,7 @@ is asked through `Asks`, and nothing waits for it but the step itself.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
-from typing import Protocol, cast
+from typing import Protocol
 
 from msgspec import UNSET
 
@@ -23,6 +23,8 @@ from tertulia.fanout.counters import Counters
 from tertulia.fanout.floor import Change, Floor
 from tertulia.fanout.interest import Interest, Telling
 
+CELL = 200.0
+"""Units. Who is nearer than that is seen at once; up to 800 units in any direction are in view."""
 AT_REST = 1.0
 """Seconds without a step after which somebody may be drawn into a bubble."""
 ASK_AGAIN = 1.0
@@ -63,7 +65,7 @@ class LiveSpace:
         """*lease*: seconds that somebody who is gone keeps their seat, and their part in what is said around it."""
         self.room_id = opened.room.id
         self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
-        self.interest: Interest[Viewer] = Interest(self.room_id)
+        self.interest: Interest[Viewer] = Interest(self.room_id, cell=CELL)
         self.bubbles = Bubbles(self.room_id, earshot=self.floor.space.earshot)
         self.bodies: dict[UserId, Body] = {}
         self.stays: dict[UserId, set[RoomId]] = {}
@@ -253,8 +255,7 @@ class LiveSpace:
 
     def _unsettle(self, seconds: float) -> None:
         until = monotonic() + seconds + 1.0
-        if until > self.restless_until:
-            self.restless_until = until
+        self.restless_until = max(self.restless_until, until)
 
     # ---- doors
 
@@ -429,7 +430,6 @@ class LiveSpace:
         """To all viewers what was built once for each dialect; but who walks is not told by single events of the very
         steps that they took."""
         moves = telling.moves
-        events = [cast(PositionUpdated, move.event) for move in moves]
         batches: dict[str, bytes] = {}
         for viewer in telling.viewers:
             connection = viewer.connection
@@ -440,14 +440,12 @@ class LiveSpace:
             if dialect.batches_moves:
                 data = batches.get(dialect.name)
                 if data is None:
-                    frame = dialect.moves(self.room_id, at, events, telling.gone)
+                    frame = dialect.moves(self.room_id, at, [move.part(dialect) for move in moves], telling.gone)
                     data = batches[dialect.name] = frame or b""
             else:
                 body = self.bodies.get(viewer.user_id)
                 skipped = viewer.user_id if body is not None and body.by is connection else None
-                data = b"".join(
-                    move.frame(dialect) for move, event in zip(moves, events, strict=True) if event.user_id != skipped
-                )
+                data = b"".join(move.frame(dialect) for move in moves if move.event.user_id != skipped)
             if data:
                 self._counters.moves += len(moves)
                 connection.write(data)

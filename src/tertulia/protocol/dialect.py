@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from tertulia.domain.commands import Command, EnterRoom, Snapshot
 from tertulia.domain.errors import TertuliaError
@@ -172,7 +172,11 @@ class Dialect(Protocol):
         """*event* for those who hear its room; None: no word for it. *own*: for the one whose event it is, who may see
         more or something else: a message's author when it has a nonce, a member who is removed."""
 
-    def moves(self, room_id: RoomId, at: int, moves: Sequence[PositionUpdated], gone: Sequence[UserId]) -> bytes | None:
+    def move(self, event: PositionUpdated) -> Raw:
+        """One of those that `moves` tells, encoded: most are told to several cells."""
+        return Raw()
+
+    def moves(self, room_id: RoomId, at: int, moves: Sequence[Raw], gone: Sequence[UserId]) -> bytes | None:
         """Who is where now, and whom one sees no longer. *at*: milliseconds since 1970. None: nothing to tell."""
         return None
 

@@ -13,6 +13,7 @@ from tertulia.store import Reader, Store, Work
 from tertulia.store.objects import list_objects
 from tertulia.store.places import forget_places, keep_places, list_places
 from tertulia.store.rooms import find_standing
+from tertulia.store.talks import list_open_stays, list_talkers
 from tertulia.store.tools import list_seats
 
 NOBODY = UserId(0)
@@ -56,8 +57,6 @@ class Walks:
 
     async def open_floor(self, command: c.OpenFloor, actor: Actor | None) -> c.OpenedFloor | None:
         def look(reader: Reader) -> c.OpenedFloor | None:
-            from tertulia.store.talks import list_open_stays, list_talkers
-
             standing = find_standing(reader, command.room_id, NOBODY)
             if standing is None or standing.room.space is None:
                 return None
@@ -73,8 +72,6 @@ class Walks:
 
     async def list_leases(self, command: c.ListLeases, actor: Actor | None) -> c.Leases:
         def look(reader: Reader) -> c.Leases:
-            from tertulia.store.talks import list_open_stays
-
             return c.Leases(stays=list_open_stays(reader, command.room_id), seats=list_seats(reader, command.room_id))
 
         return await self._store.read(look)

@@ -1081,14 +1081,15 @@ MOVED = '[[4,150.0,250.25,"left"],[5,0.5,0.0,90.0],[6,1.0,2.0,null]]'
 )
 def test_v1_tells_many_moves_in_one_frame(moves, gone, data):
     golden = f'{{"event":"positions","data":{data}}}'
-    assert payload(V1.moves(1, 1795252715000, moves, gone)) == golden
-    assert unpack(V1_MSGPACK.moves(1, 1795252715000, moves, gone)) == json.loads(golden)
+    assert payload(V1.moves(1, 1795252715000, [V1.move(one) for one in moves], gone)) == golden
+    packed = V1_MSGPACK.moves(1, 1795252715000, [V1_MSGPACK.move(one) for one in moves], gone)
+    assert unpack(packed) == json.loads(golden)
     assert is_described(json.loads(golden))
 
 
 def test_where_nobody_moved_nothing_is_told_and_plain_cafe_tells_each_by_itself():
     assert V1.moves(1, 1795252715000, [], []) is None
-    assert CAFE.moves(1, 1795252715000, MOVES, [7]) is None
+    assert CAFE.moves(1, 1795252715000, [CAFE.move(one) for one in MOVES], [7]) is None
     assert (CAFE.batches_moves, V1.batches_moves, V1_MSGPACK.batches_moves) == (False, True, True)
     assert all(one.enters_talks for one in (CAFE, V1, V1_MSGPACK))
 

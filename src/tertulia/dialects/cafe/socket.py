@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Union
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, defstruct
 
 from tertulia.dialects.cafe import answers, catalogue
 from tertulia.dialects.cafe.answers import ACKS, Frame
@@ -55,6 +55,22 @@ class Envelope(Struct, frozen=True):
     id: Raw = Raw()
 
 
+ANY_FRAME: Any = Union[  # noqa: UP007 (of as many as there are)
+    tuple(
+        defstruct(
+            f"{operation.__name__}Frame",
+            [("data", operation), ("id", Raw, Raw())],
+            tag_field="event",
+            tag=event,
+            frozen=True,
+            gc=False,
+        )
+        for event, operation in OPERATIONS.items()
+    )
+]
+"""What clients mostly send, read in one go."""
+
+
 class Salvage(Struct, frozen=True):
     """What can be told of a frame that is no `Envelope`."""
 
@@ -77,6 +93,7 @@ class CafeDialect(Dialect):
         self._messages, self._objects = Once(codec, answers.listed), Once(codec, answers.placed)
         self._envelope, self._salvage = codec.decoder(Envelope), codec.decoder(Salvage)
         self._operations = {event: codec.decoder(operation) for event, operation in OPERATIONS.items()}
+        self._any = codec.decoder(ANY_FRAME)
         self._replies: dict[type[Any], Callable[[Request, Any], list[Frame]]] = {
             c.Greet: self._hello,
             c.Authenticate: self._authenticated,
@@ -93,6 +110,15 @@ class CafeDialect(Dialect):
     def decode(self, frame: str | bytes, room_id: RoomId | None) -> Request:
         if isinstance(frame, str) is self.is_binary:
             raise Unreadable(Malformed("A binary frame is due" if self.is_binary else "A text frame is due"))
+        try:
+            known = self._any.decode(frame)
+            command = known.data.to_command()
+        except UNREADABLE:
+            return self._decode_other(frame)
+        return Request(command, known.__struct_config__.tag, self._ref(known.id))
+
+    def _decode_other(self, frame: str | bytes) -> Request:
+        """A ping; or what is wrong with it."""
         try:
             envelope = self._envelope.decode(frame)
         except UNREADABLE as error:
@@ -133,7 +159,10 @@ class CafeDialect(Dialect):
         row = EVENTS.get(type(event))
         return None if row is None else self._frame(Frame(row.name, UNSET, row.data(event, own)))
 
-    def moves(self, room_id: RoomId, at: int, moves: Sequence[PositionUpdated], gone: Sequence[UserId]) -> bytes | None:
+    def move(self, event: PositionUpdated) -> Raw:
+        return Raw(self._codec.encode((event.user_id, event.x, event.y, event.direction)))  # as `Moved` is
+
+    def moves(self, room_id: RoomId, at: int, moves: Sequence[Raw], gone: Sequence[UserId]) -> bytes | None:
         if not self.batches_moves or not (moves or gone):
             return None
         return self._frame(Frame("positions", UNSET, positions(room_id, at, moves, gone)))
