@@ -1,13 +1,13 @@
 """Talks: who is let in, who hears, and who may read what afterwards."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from scene import HandFloors, Scene
+from scene import HandFloors, Scene, scene_on
 from tertulia.domain import commands as c
 from tertulia.domain.errors import (
     AreaFull,
@@ -44,6 +44,14 @@ from tertulia.services.members import release
 from tertulia.services.pictures import Pictures
 from tertulia.services.rooms import Rooms
 from tertulia.store.talks import close_area_talks, list_open_stays, list_talkers
+
+
+@pytest.fixture
+async def any_scene(sqlite_url: str) -> AsyncIterator[Scene]:
+    """For what is decided above the store."""
+    async with scene_on(sqlite_url) as scene:
+        yield scene
+
 
 PRIVATE, QUIET, COUNTED, LOCKABLE = 1, 2, 3, 4
 """Ids of the areas of `hall`."""
@@ -303,7 +311,8 @@ async def test_who_comes_back_resumes_from_where_they_came_in_and_not_from_befor
     assert (await scene.do(ana, c.EnterRoom(room_id=world.room.id))).since == 0
 
 
-async def test_a_crowd_that_enters_a_talk_is_not_shown_one_picture(scene: Scene) -> None:
+async def test_a_crowd_that_enters_a_talk_is_not_shown_one_picture(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, ben) = await world_of(scene, "ana", "ben")
     rooms = Rooms(scene.store, pictures=Pictures())
     talk_id = (await world.come(ana)).talk_id
@@ -426,7 +435,7 @@ async def test_unread_and_mentions_are_of_what_one_hears(scene: Scene) -> None:
     assert (await scene.do(ben, c.GetRoom(room_id=talk_id))).unread == 0
 
 
-async def test_conversations_are_in_the_order_of_what_one_has_heard(scene: Scene) -> None:
+async def test_conversations_are_in_the_order_of_what_one_has_heard_there(scene: Scene) -> None:
     world, (ana, ben) = await world_of(scene, "ana", "ben")
     talk_id = (await world.come(ana)).talk_id
     await world.come(ben)
@@ -441,9 +450,12 @@ async def test_conversations_are_in_the_order_of_what_one_has_heard(scene: Scene
 
     mine = shown(await scene.do(ana, c.ListConversations()))
     assert mine == [(talk_id, "missed"), (world.room.id, "to all")]
-    assert shown(await scene.do(ben, c.ListConversations())) == [(world.room.id, "to all"), (talk_id, "heard")]
+    theirs = shown(await scene.do(ben, c.ListConversations()))
+    assert theirs == [(talk_id, "heard"), (world.room.id, "to all")]  # he has just come in
+    await scene.say(ana, world.room, "again")
+    assert shown(await scene.do(ben, c.ListConversations())) == [(world.room.id, "again"), (talk_id, "heard")]
     recent = [one.content for one in await scene.do(ben, c.ListRecentMessages(skip=1))]
-    assert recent == ["heard"]
+    assert recent == ["to all", "heard"]
 
 
 # ---- quiet and private
@@ -473,7 +485,8 @@ async def test_a_quiet_areas_talk_is_read_by_all_members_of_the_room_and_by_nobo
     assert await by_pages(scene, ana, talk_id) == ["quietly", "about ben"]
 
 
-async def test_whether_a_talk_is_private_never_changes(scene: Scene) -> None:
+async def test_whether_a_talk_is_private_never_changes(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, ben) = await world_of(scene, "ana", "ben")
     secret = (await world.come(ana)).talk_id
     await world.say(ana, "secret")
@@ -497,7 +510,8 @@ async def test_whether_a_talk_is_private_never_changes(scene: Scene) -> None:
     assert await by_pages(scene, ana, secret) == ["secret", "secret again"]
 
 
-async def test_admins_of_the_server_do_not_read_private_talks(scene: Scene) -> None:
+async def test_admins_of_the_server_do_not_read_private_talks(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana,) = await world_of(scene, "ana")
     root = await scene.user("root", UserRole.ADMIN)
     talk_id = (await world.come(ana)).talk_id
@@ -511,7 +525,8 @@ async def test_admins_of_the_server_do_not_read_private_talks(scene: Scene) -> N
 # ---- coming and going
 
 
-async def test_who_comes_in_is_told_of_by_the_log_and_to_the_nodes(scene: Scene) -> None:
+async def test_who_comes_in_is_told_of_by_the_log_and_to_the_nodes(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, _ben) = await world_of(scene, "ana", "ben")
     scene.heard.clear()
     stay = await world.come(ana)
@@ -528,7 +543,8 @@ async def test_who_comes_in_is_told_of_by_the_log_and_to_the_nodes(scene: Scene)
     assert (talk.name, talk.kind, talk.area_id, talk.member_count) == ("Booth", "group", PRIVATE, 1)
 
 
-async def test_one_is_in_one_area_at_a_time(scene: Scene) -> None:
+async def test_one_is_in_one_area_at_a_time(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, ben) = await world_of(scene, "ana", "ben")
     first = await world.come(ana)
     second = await world.come(ana, QUIET)
@@ -547,7 +563,8 @@ async def test_one_is_in_one_area_at_a_time(scene: Scene) -> None:
     assert await scene.store.read(lambda reader: list_talkers(reader, first.talk_id)) == []
 
 
-async def test_who_is_let_in_is_a_member_and_the_area_has_a_gate(scene: Scene) -> None:
+async def test_who_is_let_in_is_a_member_and_the_area_has_a_gate(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana,) = await world_of(scene, "ana")
     [eve] = await people(scene, "eve")
     for error, who, area_id in (
@@ -742,7 +759,8 @@ async def test_answers_of_one_socket_come_in_the_order_of_its_messages(scene: Sc
     assert [type(outcome) for _, outcome in answers] == [c.SendResult] * 4 + [NonceConflict, c.SendResult]
 
 
-async def test_what_is_refused_in_the_room_is_refused_in_its_talks(scene: Scene) -> None:
+async def test_what_is_refused_in_the_room_is_refused_in_its_talks(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, ben, cleo) = await world_of(scene, "ana", "ben", "cleo")
     [eve] = await people(scene, "eve")
     world.floor.voices[world.room.id, ana.user_id] = Voice(area_id=PRIVATE)
@@ -759,7 +777,8 @@ async def test_what_is_refused_in_the_room_is_refused_in_its_talks(scene: Scene)
     await world.refuses(NobodyNear, cleo, nearby=True)
 
 
-async def test_without_a_floor_nobody_is_near(scene: Scene) -> None:
+async def test_without_a_floor_nobody_is_near(any_scene: Scene) -> None:
+    scene = any_scene
     ana, ben = await people(scene, "ana", "ben")
     room = await scene.room(ana, ben)
     executor = Executor(scene.store, {c.ListRooms: Entry(How.READ, scene.rooms.list_rooms)}, scene.messages)
@@ -809,7 +828,8 @@ async def test_a_mute_in_the_room_is_one_in_its_talks(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("ban", [False, True])
-async def test_who_is_thrown_out_of_the_room_is_thrown_out_of_its_talks(scene: Scene, ban: bool) -> None:
+async def test_who_is_thrown_out_of_the_room_is_thrown_out_of_its_talks(any_scene: Scene, ban: bool) -> None:
+    scene = any_scene
     world, (ana, ben) = await world_of(scene, "ana", "ben")
     talk_id = (await world.come(ben, LOCKABLE)).talk_id
     await scene.do(ben, c.LockArea(room_id=world.room.id, area_id=LOCKABLE, is_locked=True))
@@ -831,7 +851,8 @@ async def test_who_is_thrown_out_of_the_room_is_thrown_out_of_its_talks(scene: S
     assert [row for row in (await scene.everything())["bans"] if row[0] != world.room.id] == []
 
 
-async def test_who_leaves_the_room_leaves_its_talks_and_the_room_is_handed_over_unlocked(scene: Scene) -> None:
+async def test_who_leaves_the_room_leaves_its_talks_and_the_room_is_handed_over_unlocked(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, ben) = await world_of(scene, "ana", "ben")
     await scene.promote(ana, world.room, ben, RoomRole.OWNER)
     await world.come(ana, LOCKABLE)
@@ -882,7 +903,8 @@ async def test_an_archived_room_takes_its_talks_along(scene: Scene) -> None:
     await scene.do(None, c.LeaveArea(room_id=world.room.id, area_id=None, user_id=ana.user_id))
 
 
-async def test_an_area_that_is_closed_is_left_by_all(scene: Scene) -> None:
+async def test_an_area_that_is_closed_is_left_by_all(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, ben) = await world_of(scene, "ana", "ben")
     stay = await world.come(ana)
     await world.come(ben, QUIET)
@@ -894,7 +916,8 @@ async def test_an_area_that_is_closed_is_left_by_all(scene: Scene) -> None:
 # ---- what makes no sense
 
 
-async def test_a_talk_is_nothing_that_people_arrange(scene: Scene) -> None:
+async def test_a_talk_is_nothing_that_people_arrange(any_scene: Scene) -> None:
+    scene = any_scene
     world, (ana, ben, cleo) = await world_of(scene, "ana", "ben", "cleo")
     talk_id = (await world.come(ana)).talk_id
     await world.come(ben)

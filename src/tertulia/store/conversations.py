@@ -8,7 +8,7 @@ from tertulia.domain.ids import MessageId, RoomId, UserId
 from tertulia.domain.models import SHOWN_MEMBERS, Conversation, Message, Room
 from tertulia.store.messages import find_messages, last_heard
 from tertulia.store.rooms import list_own
-from tertulia.store.stays import IS_SECRET, heard
+from tertulia.store.stays import IS_SECRET
 from tertulia.store.tables import memberships, messages, rooms
 from tertulia.store.work import Reader, Work
 
@@ -32,17 +32,23 @@ def close_direct(work: Work, room_id: RoomId) -> None:
 
 
 def list_by_newest(reader: Reader, user_id: UserId, skip: int, limit: int) -> Sequence[RoomId]:
-    """The rooms of *user_id*, that with the newest message first; one without any is as old as itself."""
-    said = select(messages.c.created_at).order_by(messages.c.seq.desc()).limit(1).correlate(rooms)
-    newest = said.where(messages.c.room_id == rooms.c.id).scalar_subquery()
-    talk, is_heard = heard(messages, user_id, rooms.c.id)
-    heard_last = said.select_from(talk).where(is_heard).scalar_subquery()
-    last = case((IS_SECRET, heard_last), else_=newest)
+    """The rooms of *user_id*, that with the newest message first; one without any is as old as itself. A private talk in
+    which nothing was said since one came in is as new as that."""
+    since = case((IS_SECRET, memberships.c.joined_seq), else_=0)
+    newest = (
+        select(messages.c.created_at)
+        .where(messages.c.room_id == rooms.c.id, messages.c.seq > since)
+        .order_by(messages.c.seq.desc())
+        .limit(1)
+        .correlate(rooms, memberships)
+        .scalar_subquery()
+    )
+    otherwise = case((IS_SECRET, memberships.c.joined_at), else_=rooms.c.created_at)
     wanted = (
         select(rooms.c.id)
         .join(memberships, memberships.c.room_id == rooms.c.id)
         .where(memberships.c.user_id == user_id, rooms.c.archived_at.is_(None))
-        .order_by(func.coalesce(last, rooms.c.created_at).desc(), rooms.c.id.desc())
+        .order_by(func.coalesce(newest, otherwise).desc(), rooms.c.id.desc())
         .offset(skip)
         .limit(limit)
     )
@@ -77,7 +83,7 @@ def _first_members(reader: Reader, room_ids: Sequence[RoomId]) -> dict[RoomId, l
 
 def _last_messages(reader: Reader, user_id: UserId, own: Collection[Room]) -> dict[RoomId, Message]:
     talks = [room.id for room in own if room.parent_id is not None and room.is_private]
-    heard_last = [last_heard(reader, talk_id, user_id, LOOKED_BACK) for talk_id in talks]
+    heard_last = [last_heard(reader, talk_id, user_id) for talk_id in talks]
     last = _newest_of(reader, [room.id for room in own if room.id not in talks])
     return {message.room_id: message for message in (*last, *heard_last) if message is not None}
 

@@ -17,8 +17,8 @@ from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent, Roo
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
 from tertulia.domain.models import Message, Version
 from tertulia.store.quotes import Now, look_up
-from tertulia.store.stays import Within, as_known, heard, overheard, was_heard
-from tertulia.store.tables import room_log, stays
+from tertulia.store.stays import Within, as_known, heard_log, overheard, was_heard
+from tertulia.store.tables import room_log
 from tertulia.store.users import DELETED_NAME
 from tertulia.store.work import Reader, Work, decode_payload
 
@@ -91,10 +91,7 @@ def _page_within(reader: Reader, room_id: RoomId, after: Seq, limit: int, within
     head = heads(reader, [room_id]).get(room_id) if within.until is None else within.until
     if head is None:
         raise NoSuchRoom
-    log, is_heard = heard(room_log, within.user_id, room_id)
-    page = select(*_COLUMNS).select_from(log).where(is_heard, room_log.c.seq > after)
-    page = page.order_by(stays.c.began, room_log.c.seq).limit(limit)
-    items = [_event(row) for row in reader.sql.execute(page)]
+    items = heard_log(reader, room_id, within.user_id, after, limit)
     _bring_up_to_date(reader, [items], knower=within.user_id)
     return LogPage(epoch=reader.epoch, items=items, seq=items[-1].seq if items else after, head=head)
 

@@ -6,17 +6,17 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, delete, func, literal_column, select, update
+from sqlalchemy import Row, delete, func, literal_column, select, update
 
 from tertulia.domain.errors import Invalid
 from tertulia.domain.events import MessageDeleted, MessageEdited
-from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
+from tertulia.domain.ids import MAX_ID, MessageId, RoomId, Seq, UserId
 from tertulia.domain.models import Actor, Message, Page, Quote, Reaction
 from tertulia.store.log import scrub
 from tertulia.store.mentions import NOBODY, Called, called, find_called, replace_rows
 from tertulia.store.quotes import look_up
-from tertulia.store.stays import IS_SECRET, Within, as_heard, find_within, heard, was_heard
-from tertulia.store.tables import memberships, messages, pins, reactions, room_log, rooms, stays, users
+from tertulia.store.stays import IS_SECRET, Within, as_heard, heard_messages, was_heard
+from tertulia.store.tables import memberships, messages, pins, reactions, room_log, rooms, users
 from tertulia.store.work import Mentions, Reader, Work
 
 
@@ -52,15 +52,19 @@ def list_messages(
     # with a sub-select it guesses.
     before = None if cursor is None else _seq_of(reader, room_id, cursor, within)
     up_to = None if before is None else Seq(before - 1)
-    found = _newest(reader, _messages_of(room_id, within), up_to, limit + 1, skip, includes_deleted=includes_deleted)
-    return _page(reader, found, limit, within)
+    if within is not None:
+        return _page_within(reader, room_id, up_to, limit, within, skip, includes_deleted=includes_deleted)
+    return _page(reader, _newest(reader, room_id, up_to, limit + 1, skip, includes_deleted=includes_deleted), limit)
 
 
 def newest_messages(
     reader: Reader, room_id: RoomId, head: Seq, limit: int, within: Within | None = None
 ) -> Page[Message]:
     """The newest up to *head*, oldest first: what was sent since *head* was read is not among them."""
-    page = _page(reader, _newest(reader, _messages_of(room_id, within), head, limit + 1), limit, within)
+    if within is None:
+        page = _page(reader, _newest(reader, room_id, head, limit + 1), limit)
+    else:
+        page = _page_within(reader, room_id, head, limit, within)
     return Page(page.items[::-1], page.next_cursor)
 
 
@@ -82,26 +86,17 @@ def list_recent(reader: Reader, user_id: UserId, skip: int, limit: int) -> list[
     rows = [row for row in reader.sql.execute(mine).all() if row.newest is not None]
     walks = [_walk(reader, row.room_id, row.newest) for row in rows if not row.is_secret]
     talks = {row.room_id for row in rows if row.is_secret}
-    walks += [iter(_heard_ids(reader, talk_id, user_id, skip + limit)) for talk_id in talks]
+    end = Seq(MAX_ID)
+    walks += [iter(heard_messages(reader, talk_id, user_id, end, skip + limit)) for talk_id in talks]
     found = find_messages(reader, list(islice(merge(*walks, reverse=True), skip, skip + limit)))
     known = {one.id: one for one in as_heard(reader, user_id, [one for one in found if one.room_id in talks])}
     return [known.get(one.id, one) for one in found]
 
 
-def last_heard(reader: Reader, talk_id: RoomId, user_id: UserId, looked_back: int) -> Message | None:
-    """The newest that is not deleted, among so many."""
-    within = find_within(reader, talk_id, user_id)
-    if within is None:
-        return None
-    page = _page(reader, _newest(reader, _messages_of(talk_id, within), None, looked_back), looked_back, within)
-    return next((message for message in page.items if not message.is_deleted), None)
-
-
-def _heard_ids(reader: Reader, talk_id: RoomId, user_id: UserId, limit: int) -> list[MessageId]:
-    """The newest first."""
-    within = find_within(reader, talk_id, user_id)
-    newest = None if within is None else _messages_of(talk_id, within, messages.c.id).limit(limit)
-    return [] if newest is None else [MessageId(one) for one in reader.sql.execute(newest).scalars()]
+def last_heard(reader: Reader, talk_id: RoomId, user_id: UserId) -> Message | None:
+    """The newest that is not deleted."""
+    newest = heard_messages(reader, talk_id, user_id, Seq(MAX_ID), 1, deleted=False)
+    return next(iter(as_heard(reader, user_id, find_messages(reader, newest))), None)
 
 
 def _walk(reader: Reader, room_id: RoomId, newest: MessageId) -> Iterator[MessageId]:
@@ -184,20 +179,11 @@ def _seq_of(reader: Reader, room_id: RoomId, cursor: MessageId, within: Within |
     return Seq(seq)
 
 
-def _messages_of(room_id: RoomId, within: Within | None, *columns: ColumnElement[Any]) -> Select[Any]:
-    """The newest first."""
-    wanted = select(*columns) if columns else select(messages)
-    if within is None:
-        return wanted.where(messages.c.room_id == room_id).order_by(messages.c.seq.desc())
-    log, is_heard = heard(messages, within.user_id, room_id)
-    return wanted.select_from(log).where(is_heard).order_by(stays.c.began.desc(), messages.c.seq.desc())
-
-
 def _newest(
-    reader: Reader, of_room: Select[Any], up_to: Seq | None, count: int, skip: int = 0, *, includes_deleted: bool = True
+    reader: Reader, room_id: RoomId, up_to: Seq | None, count: int, skip: int = 0, *, includes_deleted: bool = True
 ) -> Sequence[Row[Any]]:
     # Cut off before names are joined: else a planner that believes a room small joins all of it, and sorts.
-    newest = of_room.limit(count)
+    newest = select(messages).where(messages.c.room_id == room_id).order_by(messages.c.seq.desc()).limit(count)
     if skip:
         newest = newest.offset(skip)
     if up_to is not None:
@@ -209,11 +195,26 @@ def _newest(
     return reader.sql.execute(named.order_by(page.c.seq.desc())).all()
 
 
-def _page(reader: Reader, rows: Sequence[Row[Any]], limit: int, within: Within | None) -> Page[Message]:
+def _page(reader: Reader, rows: Sequence[Row[Any]], limit: int) -> Page[Message]:
     items = _messages(reader, rows[:limit])
-    if within is not None:
-        items = as_heard(reader, within.user_id, items)
     return Page(items, items[-1].id if len(rows) > limit else None)
+
+
+def _page_within(
+    reader: Reader,
+    talk_id: RoomId,
+    up_to: Seq | None,
+    limit: int,
+    within: Within,
+    skip: int = 0,
+    *,
+    includes_deleted: bool = True,
+) -> Page[Message]:
+    """As its reader knows it."""
+    end = Seq(MAX_ID) if up_to is None else up_to
+    found = heard_messages(reader, talk_id, within.user_id, end, limit + 1, skip, deleted=includes_deleted)
+    items = as_heard(reader, within.user_id, find_messages(reader, found[:limit]))
+    return Page(items, items[-1].id if len(found) > limit else None)
 
 
 def _messages(reader: Reader, rows: Sequence[Row[Any]]) -> list[Message]:

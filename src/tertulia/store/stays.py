@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import BigInteger, ColumnElement, Join, Table, func, literal, literal_column, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, func, literal, literal_column, select, text, tuple_
 
-from tertulia.domain.events import MessageEdited, MessageSent
+from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent
 from tertulia.domain.ids import MAX_ID, MessageId, RoomId, Seq, UserId
 from tertulia.domain.models import Message, Quote
 from tertulia.domain.quotes import first_line
@@ -21,8 +21,7 @@ from tertulia.store.work import Reader, decode_payload
 
 IS_SECRET = rooms.c.parent_id.is_not(None) & rooms.c.is_private
 """Of a room: a talk that one reads as far as one has heard it."""
-_ENDLESS = literal(MAX_ID, BigInteger())
-_END = func.coalesce(stays.c.ended, _ENDLESS)
+_END = func.coalesce(stays.c.ended, literal(MAX_ID, BigInteger()))
 
 
 class Within(Struct, frozen=True):
@@ -41,11 +40,70 @@ def find_within(reader: Reader, talk_id: RoomId, user_id: UserId) -> Within | No
     return None if row is None else Within(user_id, row.began, row.ended)
 
 
-def heard(table: Table, user_id: UserId, talk_id: RoomId | ColumnElement[Any]) -> tuple[Join, ColumnElement[bool]]:
-    """What to select from, and where, for the rows of *table* (messages, or the log) that lie within the stays of
-    *user_id*. In the order of the stays they are in the order of `seq`, and no others are looked at."""
-    during = (table.c.room_id == stays.c.talk_id) & (table.c.seq >= stays.c.began) & (table.c.seq <= _END)
-    return stays.join(table, during), (stays.c.talk_id == talk_id) & (stays.c.user_id == user_id)
+def heard_messages(
+    reader: Reader, talk_id: RoomId, user_id: UserId, up_to: Seq, limit: int, skip: int = 0, *, deleted: bool = True
+) -> list[MessageId]:
+    """The newest first, of those up to that place in the log. *deleted*: with those that are."""
+    values = {"talk": talk_id, "user": user_id, "up_to": up_to, "most": limit, "skip": skip, "furthest": limit + skip}
+    statement = _MESSAGES[reader.sql.dialect.name, deleted]
+    return [MessageId(one) for one in reader.sql.execute(statement, values).scalars()]
+
+
+def heard_log(reader: Reader, talk_id: RoomId, user_id: UserId, after: Seq, limit: int) -> list[DurableEvent]:
+    """In order."""
+    values = {"talk": talk_id, "user": user_id, "after": after, "most": limit}
+    return [decode_payload(*row) for row in reader.sql.execute(_LOG[reader.sql.dialect.name], values)]
+
+
+# Stay by stay, and no further than there is to be shown: what others said meanwhile is never looked at. The joins leave
+# the planner no choice.
+_MESSAGES = {
+    (engine, deleted): text(statement.format(which="" if deleted else "AND NOT is_deleted"))
+    for deleted in (True, False)
+    for engine, statement in (
+        (
+            "sqlite",
+            """
+            SELECT m.id FROM stays s CROSS JOIN messages m ON m.id IN (
+                SELECT id FROM messages WHERE room_id = s.talk_id
+                AND seq BETWEEN s.began AND min(coalesce(s.ended, :up_to), :up_to) {which}
+                ORDER BY seq DESC LIMIT :furthest
+            )
+            WHERE s.talk_id = :talk AND s.user_id = :user AND s.began <= :up_to
+            ORDER BY s.began DESC, m.seq DESC LIMIT :most OFFSET :skip""",
+        ),
+        (
+            "postgresql",
+            """
+            SELECT m.id FROM stays s CROSS JOIN LATERAL (
+                SELECT id, seq FROM messages WHERE room_id = s.talk_id
+                AND seq BETWEEN s.began AND least(coalesce(s.ended, :up_to), :up_to) {which}
+                ORDER BY seq DESC LIMIT :furthest
+            ) m
+            WHERE s.talk_id = :talk AND s.user_id = :user AND s.began <= :up_to
+            ORDER BY s.began DESC, m.seq DESC LIMIT :most OFFSET :skip""",
+        ),
+    )
+}
+_LOG = {
+    "sqlite": text(f"""
+        SELECT l.payload, l.room_id, l.seq, l.message_id FROM stays s CROSS JOIN room_log l ON l.room_id = s.talk_id
+        AND l.seq IN (
+            SELECT seq FROM room_log WHERE room_id = s.talk_id
+            AND seq BETWEEN max(s.began, :after + 1) AND coalesce(s.ended, {MAX_ID})
+            ORDER BY seq LIMIT :most
+        )
+        WHERE s.talk_id = :talk AND s.user_id = :user AND coalesce(s.ended, {MAX_ID}) > :after
+        ORDER BY s.began, l.seq LIMIT :most"""),  # noqa: S608 (a number)
+    "postgresql": text(f"""
+        SELECT l.payload, l.room_id, l.seq, l.message_id FROM stays s CROSS JOIN LATERAL (
+            SELECT payload, room_id, seq, message_id FROM room_log WHERE room_id = s.talk_id
+            AND seq BETWEEN greatest(s.began, :after + 1) AND coalesce(s.ended, {MAX_ID})
+            ORDER BY seq LIMIT :most
+        ) l
+        WHERE s.talk_id = :talk AND s.user_id = :user AND coalesce(s.ended, {MAX_ID}) > :after
+        ORDER BY s.began, l.seq LIMIT :most"""),  # noqa: S608 (a number)
+}
 
 
 def was_heard(user_id: UserId, room_id: ColumnElement[Any], seq: ColumnElement[Any]) -> ColumnElement[bool]:
