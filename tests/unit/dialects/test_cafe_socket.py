@@ -284,6 +284,9 @@ def test_unknown_fields_are_ignored():
 
 def test_of_keys_that_come_twice_the_last_counts():
     assert request('{"event":"x","event":"typing","data":{"room_id":1,"room_id":2}}').command == c.Type(room_id=2)
+    assert request('{"event":"typing","data":{"room_id":1},"event":"leave_room"}').command == c.ExitRoom(room_id=1)
+    assert type(request('{"event":"typing","data":{"room_id":1},"event":"ping"}').command) is c.Ping
+    assert refusal('{"event":"typing","data":{"room_id":1},"event":"fly"}').name == "fly"
 
 
 @pytest.mark.parametrize("label", ["7", '"a-1"', "null", "[1,{}]", '{"a":1}', "true", "1.50", "1e999", "1" + "0" * 100])
