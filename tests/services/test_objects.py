@@ -640,6 +640,20 @@ async def test_a_plan_of_a_thousand_things_is_replaced_at_once(scene: Scene) -> 
     await scene.log(room.id)
 
 
+async def test_a_plan_has_no_more_patterns_than_can_be_compiled_while_others_wait(scene: Scene) -> None:
+    ana = await scene.user("ana")
+    room = await floor(scene, ana)
+
+    def bells(count: int) -> c.ReplaceFloorPlan:
+        """Two patterns each, of another one's."""
+        actions = [{"ring": {"patternProperties": {f"^a{n}$": True, f"^b{n}$": True}}} for n in range(count)]
+        things = [c.NewObject(type="bell", x=0, y=0, metadata={"actions": one}) for one in actions]
+        return c.ReplaceFloorPlan(room_id=room.id, space=FLOOR, objects=things)
+
+    assert len((await scene.do(ana, bells(500))).objects) == 500
+    await scene.refuses(TooMany, ana, bells(501))
+
+
 async def test_the_log_tells_of_who_has_deleted_their_account_by_no_name(scene: Scene) -> None:
     from tertulia.store.users import DELETED_NAME, blank_user
 

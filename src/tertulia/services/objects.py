@@ -14,12 +14,14 @@ from tertulia.domain.roles import RoomRole
 from tertulia.services import policy
 from tertulia.services.checks import check_json, check_page
 from tertulia.services.spaces import close_changed_areas, fitted, make_space
-from tertulia.services.tools.metadata import take_metadata
+from tertulia.services.tools.metadata import count_patterns, take_metadata
 from tertulia.store import Reader, Work
 from tertulia.store import objects as stored
 from tertulia.store.rooms import Standing, find_last_area_id, update_room
 
 METADATA_DEPTH = 8
+MOST_PATTERNS = 1000
+"""Of one plan, in the schemas of all actions: to compile one takes up to a millisecond, and others wait to write."""
 _TYPE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _CHANGEABLE = ("type", "x", "y", "width", "height", "rotation", "is_solid", "metadata")
 
@@ -103,10 +105,13 @@ class Objects:
         space = make_space(room, command.space, last_area_id=last_area_id, is_foreign=True)
         if len(command.objects) > self._most_objects:
             raise TooMany(f"A room has at most {self._most_objects} objects")
-        things = [
-            self._made(new, room.id, space, actor, work, f"objects.{number}.")
-            for number, new in enumerate(command.objects)
-        ]
+        things, patterns = [], 0
+        for number, new in enumerate(command.objects):
+            thing = self._made(new, room.id, space, actor, work, f"objects.{number}.")
+            patterns += count_patterns(thing.metadata)
+            if patterns > MOST_PATTERNS:
+                raise TooMany(f"The actions of a plan's objects have at most {MOST_PATTERNS} patterns")
+            things.append(thing)
         _write_space(work, room, space, actor)
         old = [thing.id for thing in stored.list_objects(work, room.id)]
         stored.remove_objects(work, room.id, old, actor)

@@ -61,6 +61,12 @@ def check_actions(metadata: Metadata, shipped: Shipped = SHIPPED) -> None:
             raise Invalid(f"{of_all} have more than {MOST_PATTERNS} patterns", field=of_all)
 
 
+def count_patterns(metadata: Metadata) -> int:
+    """In the schemas of all actions that an object declares, which have been looked at."""
+    actions = metadata.get("actions", {})
+    return sum(schemas.compile_schema(schema).weight.patterns for schema in actions.values())
+
+
 def check_reach(metadata: Metadata) -> None:
     """Raises Invalid."""
     reach = metadata.get("reach")
