@@ -715,6 +715,21 @@ async def test_a_nonce_is_good_for_the_room_and_all_its_talks(scene: Scene) -> N
     assert [event.content for event in sent] == ["near", "to all"]
 
 
+async def test_of_who_stands_there_by_another_node_the_store_knows_whether_that_is_in_an_area(scene: Scene) -> None:
+    world, (ana, ben) = await world_of(scene, "ana", "ben")
+    elsewhere = Voice(is_elsewhere=True)
+    stay = await world.come(ana)
+    await world.come(ben, COUNTED)
+    for one in (ana, ben):
+        world.floor.voices[world.room.id, one.user_id] = elsewhere
+
+    assert (await world.say(ana, "secret")).talk_id == stay.talk_id
+    assert (await world.say(ben, "to all")).talk_id is None
+    await world.go(ana)
+    world.floor.voices[world.room.id, ana.user_id] = elsewhere
+    assert (await world.say(ana, "to all, too")).talk_id is None
+
+
 async def test_two_tries_at_once_from_two_places_are_one_message(scene: Scene) -> None:
     world, (ana, _ben) = await world_of(scene, "ana", "ben")
     talk_id = (await world.come(ana)).talk_id
@@ -935,6 +950,7 @@ async def test_a_talk_is_nothing_that_people_arrange(any_scene: Scene) -> None:
     await scene.refuses(Forbidden, ben, c.JoinRoom(room_id=talk_id))
     await scene.refuses(NotAMember, ben, c.LeaveRoom(room_id=talk_id))
     await scene.refuses(NotAMember, ben, c.ListMembers(room_id=talk_id))  # who is there now, they do not see
+    await scene.refuses(NotAMember, ben, c.ListOccupants(room_id=talk_id))
     await scene.refuses(NoSuchRoom, ana, c.ListTalks(room_id=talk_id))
 
 

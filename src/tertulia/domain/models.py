@@ -338,12 +338,14 @@ class Place(Struct, frozen=True, kw_only=True):
 class Voice(Struct, frozen=True, kw_only=True):
     """Where that goes what somebody says who stands in a space: to the room's own log with the rest (*area_id* and
     *bubble_id* None: only that a repeat is looked for in its talks, too), to the talk of an area, or to that of a
-    bubble, whose people are *hearers*, the speaker included."""
+    bubble, whose people are *hearers*, the speaker included. *is_elsewhere*: another node knows where they stand, and
+    the store whether that is in an area."""
 
     area_id: int | None = None
     bubble_id: str | None = None
     talk_id: RoomId | None = None
     hearers: list[UserId] = []
+    is_elsewhere: bool = False
 
 
 class Stay(Struct, frozen=True, kw_only=True):

@@ -266,6 +266,8 @@ class Spaces:
 
     def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
         space = self._spaces.get(room_id)
+        if not nearby and not self._occupancy.is_own(room_id, user_id) and self._occupancy.find(room_id, user_id):
+            return Voice(is_elsewhere=True)
         if space is None:
             if nearby:
                 raise NotThere

@@ -80,7 +80,8 @@ class Executor:
     def _say(self, post: Post, voice: Voice, actor: Actor, done: PostDone) -> None:
         """By somebody who stands in a space. What goes to the room as anywhere, and is no repeat for want of a nonce,
         goes there as anywhere."""
-        if post.nonce is None and voice.area_id is None and voice.bubble_id is None:
+        is_said_to_all = voice.area_id is None and voice.bubble_id is None and not voice.is_elsewhere
+        if post.nonce is None and is_said_to_all:
             self._store.post(post, done)
             return
 

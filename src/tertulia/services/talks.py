@@ -49,6 +49,8 @@ class Talks:
         first = _find_first(work, post)
         if first is not None:
             return first
+        if voice.is_elsewhere:
+            voice = Voice(area_id=_find_area(work, post))
         if voice.bubble_id is None and voice.area_id is None:
             return post_now(work, post)
         standing = policy.see_room(work, post.room_id, actor)
@@ -121,6 +123,15 @@ def _find_first(work: Work, post: Post) -> c.SendResult | None:
     if first.digest is not None and post.digest is not None and first.digest != post.digest:
         raise NonceConflict
     return first.result
+
+
+def _find_area(work: Work, post: Post) -> int | None:
+    """The area that the author is in, if it keeps what is said in it."""
+    here = {stay.area_id for stay in stored.find_open_stays(work, post.room_id, post.user_id)}
+    standing = find_standing(work, post.room_id, post.user_id) if here else None
+    space = None if standing is None else standing.room.space
+    areas = [] if space is None else space.areas
+    return next((area.id for area in areas if area.id in here and area.keeps_talk), None)
 
 
 def _find_area_talk(work: Work, post: Post, area_id: int) -> RoomId:
