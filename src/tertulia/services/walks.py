@@ -46,7 +46,7 @@ class Walks:
         self._floors.leave(room.id, actor)
 
     async def list_occupants(self, command: c.ListOccupants, actor: Actor) -> list[Occupant]:
-        await self._store.read(lambda reader: policy.read_room(reader, command.room_id, actor))
+        await self._store.read(lambda reader: policy.see_members(reader, command.room_id, actor))
         return self._floors.occupants(command.room_id)
 
     async def _room(self, command: c.WalkTo | c.LeaveSpace, actor: Actor) -> Room:
