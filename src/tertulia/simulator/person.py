@@ -92,6 +92,10 @@ class Person:
     def arrive(self, x: float, y: float, now: float) -> None:
         """In the room, or back in it."""
         self.x, self.y, self.is_there = x, y, True
+        self.begin(now)
+
+    def begin(self, now: float) -> None:
+        """To live, after a pause of their own: not all do at once."""
         self._stand(now, self._pause())
         self._next_word = now + self._silence()
 

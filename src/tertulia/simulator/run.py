@@ -63,13 +63,14 @@ class Run:
         self._visitors = self._invite(first)
         self._last = self._read()
         with on_signal(self.stop):
-            others = [asyncio.create_task(work) for work in (self._walk(), self._look_on(), self._look_after())]
+            others = [asyncio.create_task(work) for work in (self._look_on(), self._look_after())]
             stays: list[asyncio.Task[None]] = []
             try:
                 await first_of(self._all_log_in(), self._stop.wait(), *others)
                 stays = [asyncio.create_task(visitor.stay()) for visitor in self._visitors]
                 await first_of(self._all_have_tried(), self._stop.wait(), *others)
                 self._begin()
+                others.append(asyncio.create_task(self._walk()))
                 await self._until_the_end(stays, others)
                 final = report(self._subject, self._figures, self._began, self._read(), recent=False)
             finally:
@@ -108,7 +109,8 @@ class Run:
     # ---- the phases
 
     async def _all_log_in(self) -> None:
-        """Before anybody walks: a server that is busy with them has no time for passwords."""
+        """Before anybody comes in, as all come in before anybody walks: a server that is busy with people who walk has
+        little time for passwords, and it is of those who are in that the report tells."""
         await asyncio.gather(*(visitor.log_in() for visitor in self._visitors))
         self._phase = "coming in"
 
@@ -119,6 +121,8 @@ class Run:
     def _begin(self) -> None:
         for timing in self._figures.timings:
             timing.clear()
+        for visitor in self._visitors:
+            visitor.person.begin(time.monotonic())
         self._began = self._last = self._read()
         self._phase = "in"
 
