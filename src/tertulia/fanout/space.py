@@ -10,12 +10,13 @@ from time import monotonic
 from typing import Protocol
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from tertulia.domain.commands import OpenedFloor
 from tertulia.domain.errors import NobodyNear, NotThere, TertuliaError
 from tertulia.domain.events import BubbleUpdated, DurableEvent, PositionUpdated
 from tertulia.domain.ids import ObjectId, RoomId, UserId
-from tertulia.domain.models import Direction, Place, Voice
+from tertulia.domain.models import Area, Direction, Place, Voice
 from tertulia.fanout.body import Body, Viewer, Wish
 from tertulia.fanout.bubbles import Bubbles, Person
 from tertulia.fanout.connection import Connection
@@ -78,6 +79,11 @@ class LiveSpace:
         """Whose steps the other nodes are still to be told."""
         self.unsaved: dict[UserId, Body] = {}
         """Whose places are still to be written down."""
+        self._rules = self._find_rules()
+        self._doubtful: set[tuple[RoomId, UserId]] = set()
+        """The stays that the store did not know of when it was asked last."""
+        self._heard: list[DurableEvent] | None = None
+        """What the log has said since the floor was found to be behind it; None: it is not."""
         self._viewers: dict[Connection, Viewer] = {}
         self._corrections: dict[Connection, Body] = {}
         self._asks, self._counters, self._is_own, self._wake, self._lease = asks, counters, is_own, wake, lease
@@ -96,9 +102,23 @@ class LiveSpace:
             body.direction, body.area_id = place.direction, area_id
             self._put_right(body)
 
-    def reopen(self, opened: OpenedFloor) -> None:
-        """The log has gone on without us: this is how the floor is now."""
+    def lose_track(self) -> list[DurableEvent]:
+        """The log has gone on without us. What it says from now on is kept, for `reopen`."""
+        self._heard = []
+        return self._heard
+
+    def reopen(self, opened: OpenedFloor, heard: list[DurableEvent]) -> None:
+        """This is how the floor is now, or was before some of *heard*, which is what `lose_track` gave."""
+        if heard is not self._heard:
+            return  # it has gone on without us once more
+        self._heard = None
         self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
+        for event in heard:
+            self.floor.apply(event)
+        self.talkers.update(opened.talkers)
+        for stay in opened.stays:
+            self.began(stay.user_id, stay.talk_id)
+        self._rules = {}
         self._rearrange(has_new_areas=True)
 
     # ---- coming and going
@@ -119,9 +139,10 @@ class LiveSpace:
         """They are in the room now, on whichever node."""
         body = self.bodies.get(user_id)
         if body is None:
-            body = self.bodies[user_id] = Body(
-                user_id, *(self.floor.spawn(user_id) if x is None or y is None else (x, y))
-            )
+            wished = self.floor.spawn(user_id) if x is None or y is None else (x, y)
+            if self._is_own(self.room_id, user_id):  # they were in the room before it had a floor, perhaps
+                wished = self.floor.settle(*wished, inside=None)
+            body = self.bodies[user_id] = Body(user_id, *wished)
         elif x is not None and y is not None and not self._is_own(self.room_id, user_id):
             body.x, body.y = x, y
         body.is_here, body.gone_at, body.seen_at = True, None, monotonic()
@@ -190,6 +211,9 @@ class LiveSpace:
         if viewer is not None and viewer.has_missed:
             viewer.has_missed = False
             self.show_all(connection)
+            body = self.bodies.get(connection.user_id)
+            if body is not None:
+                self._correct(body, connection)
 
     # ---- walking
 
@@ -281,6 +305,8 @@ class LiveSpace:
         self.area_talks[area_id] = talk_id
         body = self.bodies.get(user_id)
         if body is None or not body.is_here:
+            if body is not None:
+                body.asks_for = None  # they may be back
             self._asks.leave_area(self.room_id, area_id, user_id)
             return
         wish, body.wish, body.asks_for = body.wish, None, None
@@ -324,6 +350,8 @@ class LiveSpace:
 
     def apply(self, events: Sequence[DurableEvent]) -> None:
         """In the log's order."""
+        if self._heard is not None:
+            self._heard += events
         changes = {self.floor.apply(event) for event in events}
         if changes != {Change.NOTHING}:
             self._rearrange(has_new_areas=Change.SPACE in changes)
@@ -331,6 +359,10 @@ class LiveSpace:
     def _rearrange(self, *, has_new_areas: bool) -> None:
         """Furniture has moved, or the floor itself has changed: so do those who stand or sit there."""
         seats = self.floor.seats
+        changed: set[int] = set()
+        if has_new_areas:
+            before, self._rules = self._rules, self._find_rules()
+            changed = {area_id for area_id, area in self._rules.items() if area != before.get(area_id)}
         for body in list(self.bodies.values()):
             seat = seats.get(body.user_id)
             if seat is None:
@@ -341,7 +373,7 @@ class LiveSpace:
             if body.is_here and not self._is_own(self.room_id, body.user_id):
                 continue  # the node that it is on says where it is
             if has_new_areas:
-                self._look_about(body)
+                self._look_about(body, changed)
             if body.seat is None and body.asks_for is None:
                 self._put_right(body)
         if has_new_areas:
@@ -356,16 +388,42 @@ class LiveSpace:
             body.moved_at = monotonic()
             self._show(body, is_news=self._is_own(self.room_id, body.user_id))
 
-    def _look_about(self, body: Body) -> None:
-        """Areas are not what they were: who stands within one asks to be let in, as if they came."""
+    def _find_rules(self) -> dict[int, Area]:
+        """The areas, whether they are locked just now or not."""
+        return {area.id: replace(area, locked_by=None) for area in self.floor.space.areas}
+
+    def _look_about(self, body: Body, changed: Collection[int]) -> None:
+        """Areas are not what they were: who stands within one that has *changed* asks to be let in, as if they came."""
         gate = self.floor.gate_at(body.x, body.y)
         if body.area_id is not None and (gate is None or gate.id != body.area_id):
             self._asks.leave_area(self.room_id, body.area_id, body.user_id)
             body.area_id = None
-        if gate is not None and body.is_here:
+        if gate is not None and body.is_here and (body.area_id is None or gate.id in changed):
             self.ask_again(body, gate.id)
 
     # ---- what is said
+
+    def began(self, user_id: UserId, talk_id: RoomId) -> None:
+        """They are in that talk."""
+        self.talkers.add(user_id)
+        self.stays.setdefault(user_id, set()).add(talk_id)
+        self._doubtful.discard((talk_id, user_id))
+
+    def ended(self, talk_id: RoomId, user_id: UserId) -> None:
+        """They are not."""
+        talks = self.stays.get(user_id)
+        if talks is not None:
+            talks.discard(talk_id)
+            if not talks:
+                del self.stays[user_id]
+
+    def compare(self, is_open: Collection[tuple[RoomId, UserId]]) -> None:
+        """*is_open*: who is in which talk, as the store knew it a moment ago. What it does not know twice is over."""
+        known = {(talk_id, user_id) for user_id, talks in self.stays.items() for talk_id in talks}
+        doubtful = known.difference(is_open)
+        for talk_id, user_id in doubtful & self._doubtful:
+            self.ended(talk_id, user_id)
+        self._doubtful = doubtful
 
     def voice(self, user_id: UserId, *, nearby: bool) -> tuple[Voice | None, list[BubbleUpdated]]:
         """Where that goes what they say, and which bubbles this has changed. Raises NobodyNear, NotThere."""
@@ -413,8 +471,12 @@ class LiveSpace:
             self._tell(telling, at)
         corrections, self._corrections = self._corrections, {}
         for connection, body in corrections.items():
+            if connection.paused_since is not None:
+                if connection in self._viewers:
+                    self._viewers[connection].has_missed = True
+                continue
             frame = connection.dialect.encode(self.position(body), False)
-            if frame is not None and connection.paused_since is None:
+            if frame is not None:
                 connection.write(frame)
 
     def position(self, body: Body) -> PositionUpdated:

@@ -11,7 +11,7 @@ from tertulia.domain.commands import OpenedFloor
 from tertulia.domain.errors import NoSpace, NotThere, TertuliaError
 from tertulia.domain.events import BubbleUpdated, DurableEvent, PositionUpdated, RoomUpdated, StayBegan
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.domain.models import Actor, Direction, Occupant, Place, Room, Stay, Voice
+from tertulia.domain.models import Actor, Direction, Occupant, Place, Room, Seat, Stay, Voice
 from tertulia.fanout.backplane import AnyWord, Retreated, Strolled, Whereabouts
 from tertulia.fanout.connection import Connection
 from tertulia.fanout.counters import Counters
@@ -23,6 +23,8 @@ TICK = 0.05
 """Seconds between two tellings of who is where."""
 SETTLED = 2.0
 """Seconds after a step in which the store may not know yet what it led to."""
+READ_AGAIN = 0.5
+"""Seconds between two tries to read a floor anew."""
 BUBBLE_BEAT = 0.5
 """Seconds between two looks at who stands together."""
 
@@ -156,14 +158,21 @@ class Spaces:
 
     def jumped(self, room_id: RoomId) -> None:
         """The feed has left something out: the floor is to be read anew."""
-        if room_id in self._spaces and self.asks is not None:
-            self._run(self._reopen(room_id, self.asks))
-
-    async def _reopen(self, room_id: RoomId, asks: Asks) -> None:
-        opened: OpenedFloor | None = await asks.open_floor(room_id)
         space = self._spaces.get(room_id)
-        if space is not None and opened is not None and opened.room.last_seq > space.floor.seq:
-            space.reopen(opened)
+        if space is not None and self.asks is not None:
+            self._run(self._reopen(space, space.lose_track(), self.asks))
+
+    async def _reopen(self, space: LiveSpace, heard: list[DurableEvent], asks: Asks) -> None:
+        """Nobody else will ever say what was left out: so until it is done. *heard*: what the log says meanwhile."""
+        while self._spaces.get(space.room_id) is space:
+            try:
+                opened: OpenedFloor | None = await asks.open_floor(space.room_id)
+            except TertuliaError:
+                await asyncio.sleep(READ_AGAIN)
+                continue
+            if opened is not None:
+                space.reopen(opened, heard)
+            return
 
     # ---- coming and going
 
@@ -340,8 +349,7 @@ class Spaces:
     def began(self, notice: StayBegan) -> None:
         space = self._spaces.get(notice.parent_id)
         if space is not None:
-            space.talkers.add(notice.user_id)
-            space.stays.setdefault(notice.user_id, set()).add(notice.room_id)
+            space.began(notice.user_id, notice.room_id)
 
     def talks_of(self, room_id: RoomId, user_id: UserId) -> list[RoomId]:
         """The talks that somebody is in, as far as it is known here: the store knows better."""
@@ -351,7 +359,21 @@ class Spaces:
     def ended(self, talk_id: RoomId, user_id: UserId) -> None:
         """They are not in that talk."""
         for space in self._spaces.values():
-            space.stays.get(user_id, set()).discard(talk_id)
+            space.ended(talk_id, user_id)
+
+    def compare(self, stays: Collection[Stay]) -> None:
+        """*stays*: all that are open, as the store knew them a moment ago."""
+        is_open = {(one.talk_id, one.user_id) for one in stays}
+        for space in self._spaces.values():
+            space.compare(is_open)
+
+    def has_risen(self, seat: Seat) -> bool:
+        """Somebody of this node, who is in the room and has got up, of which the store could not be told."""
+        space = self._spaces.get(seat.room_id)
+        body = None if space is None else space.bodies.get(seat.user_id)
+        if body is None or not body.is_here or not self._occupancy.is_own(seat.room_id, seat.user_id):
+            return False
+        return body.seat is None and body.risen_from == seat.object_id and monotonic() - body.seen_at > SETTLED
 
     def has_left(self, stay: Stay) -> bool:
         """Somebody of this node, who is in the room, and neither in the area of that stay nor on their way in or out."""

@@ -1,0 +1,212 @@
+"""A live space: whose body is where, and what its steps ask of the store."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from fanout_world import NOW, ROOM, MemorySocket, Plain, World, sent, until
+from tertulia.domain.commands import OpenedFloor
+from tertulia.domain.errors import Unavailable
+from tertulia.domain.events import RoomUpdated
+from tertulia.domain.models import Area, Point, Room, Seat, Space, SpaceObject, Voice
+from tertulia.domain.roles import RoomKind
+from tertulia.fanout.counters import Counters
+from tertulia.fanout.space import LiveSpace
+
+ANA = 1
+BOOTH, TALK = 7, 70
+
+
+class Asked(list):
+    """What a space asks of the store, as a test answers it."""
+
+    opened = None
+
+    async def open_floor(self, room_id):
+        """As the store has it when it is asked; what comes in the meantime does not change that."""
+        opened = self.opened
+        await asyncio.sleep(0.01)
+        if opened is None:
+            raise Unavailable
+        return opened
+
+    def enter_area(self, room_id, area_id, user_id):
+        self.append(("enter", area_id, user_id))
+
+    def leave_area(self, room_id, area_id, user_id):
+        self.append(("leave", area_id, user_id))
+
+    def free_seat(self, room_id, user_id):
+        self.append(("free", user_id))
+
+    def gather(self, talk_id, user_ids): ...
+
+
+class Socket:
+    """A connection of somebody, as far as a space knows it."""
+
+    def __init__(self, user_id):
+        self.user_id, self.dialect, self.paused_since = user_id, single_moves(), None
+        self._to = MemorySocket()
+        self.write = self._to.write
+
+
+def single_moves():
+    dialect = Plain()
+    dialect.batches_moves = False
+    return dialect
+
+
+@pytest.fixture
+def asked():
+    return Asked()
+
+
+@pytest.fixture
+def space(asked):
+    """With a booth at 400, 300 that one has to be let into; all who are in it are in it by this node."""
+    return LiveSpace(
+        opened_floor(), asked, Counters(), is_own=lambda room_id, user_id: True, wake=lambda space: None, lease=30.0
+    )
+
+
+def opened_floor(*things, last_seq=0):
+    booth = Area(id=BOOTH, name="Booth", x=400.0, y=300.0, width=100.0, height=100.0, is_private=True)
+    floor = Space(width=800.0, height=600.0, speed=0.0, spawn_points=[Point(100.0, 200.0)], areas=[booth])
+    room = Room(
+        id=ROOM, kind=RoomKind.CHANNEL, name="Hall", space=floor, last_seq=last_seq, created_at=NOW, updated_at=NOW
+    )
+    return OpenedFloor(room=room, objects=list(things), places=[], stays=[], talkers=[])
+
+
+def come(space, x, y, user_id=ANA):
+    body = space.arrive(user_id, x, y)
+    space.appear(user_id, body.x, body.y)
+    return body
+
+
+def test_who_is_lost_at_a_door_knocks_again_when_they_are_back(space, asked):
+    ana = come(space, 390, 350)
+    space.walk(ana, 450, 350, None, None)
+    space.vanish(ANA, for_good=False)
+    space.admitted(ANA, BOOTH, TALK)
+    assert asked == [("enter", BOOTH, ANA), ("leave", BOOTH, ANA)]
+
+    come(space, None, None)
+    space.walk(ana, 450, 350, None, None)
+    assert asked[2:] == [("enter", BOOTH, ANA)]
+    space.admitted(ANA, BOOTH, TALK)
+    assert (ana.x, ana.y, ana.area_id) == (450, 350, BOOTH)
+
+
+def test_when_a_door_is_locked_those_inside_do_not_ask_again_whether_they_may_be_there(space, asked):
+    ana = come(space, 390, 350)
+    space.walk(ana, 450, 350, None, None)
+    space.admitted(ANA, BOOTH, TALK)
+    del asked[:]
+
+    space.apply([floor_with(space, seq=1, locked_by=ANA)])
+    assert (asked, space.floor.find_area(BOOTH).locked_by) == ([], ANA)
+    space.apply([floor_with(space, seq=2, capacity=1)])
+    assert asked == [("enter", BOOTH, ANA)]
+
+
+def floor_with(space, seq, **of_booth):
+    """The booth is like that now."""
+    [booth] = space.floor.space.areas
+    changed = msgspec.structs.replace(space.floor.space, areas=[msgspec.structs.replace(booth, **of_booth)])
+    room = msgspec.structs.replace(opened_floor().room, space=changed)
+    return RoomUpdated(user_id=ANA, room=room, created_at=NOW).placed(ROOM, seq)
+
+
+def test_who_was_there_before_the_space_stands_on_its_floor_and_in_no_area(space):
+    space.appear(ANA, 5000, 5000)
+    space.appear(2, 450, 350)
+    ana, ben = space.bodies[ANA], space.bodies[2]
+    assert (ana.x, ana.y) == (800, 600)
+    assert space.floor.gate_at(ben.x, ben.y) is None
+
+
+def test_who_is_stopped_while_their_socket_takes_nothing_is_told_when_it_does(space):
+    ana, socket = come(space, 800, 100), Socket(ANA)
+    space.watch(socket)
+    space.tick(0)
+    told = []
+    socket.write = told.append
+    socket.paused_since = 1.0
+    space.walk(ana, 900, 100, None, socket)
+    space.tick(0)
+    assert (told, space.is_settled) == ([], True)
+
+    socket.paused_since = None
+    space.resume(socket)
+    while not space.is_settled:
+        space.tick(0)
+    assert b'"x":800' in b"".join(told)
+
+
+def test_of_talks_those_are_forgotten_that_the_store_does_not_know_twice(space):
+    space.began(ANA, TALK)
+    space.began(ANA, 71)
+    space.compare({(71, ANA)})
+    space.began(ANA, TALK)  # they had just come back
+    space.compare({(71, ANA)})
+    assert space.stays == {ANA: {TALK, 71}}
+    space.compare({(71, ANA)})
+    assert space.stays == {ANA: {71}}
+    space.compare(())
+    space.compare(())
+    assert space.stays == {}
+
+
+async def test_a_floor_that_missed_something_is_read_until_it_is_known_whatever_is_said_meanwhile(asked):
+    world = World()
+    spaces, asked.opened = world.hub.spaces, opened_floor()
+    spaces.asks = asked
+    await world.hub.start()
+    space = await spaces.open(ROOM)
+
+    asked.opened = None
+    spaces.jumped(ROOM)
+    await asyncio.sleep(0)
+    wall = SpaceObject(id=1, room_id=ROOM, type="wall", x=200.0, y=200.0, is_solid=True, updated_at=NOW)
+    spaces.witness(ROOM, [sent().placed(ROOM, 9, 9)])
+    asked.opened = opened_floor(wall, last_seq=8)
+    await until(lambda: space.floor.objects)
+    assert space.floor.seq == 9
+    await world.hub.stop()
+
+
+async def test_who_got_up_while_the_store_was_away_is_known(asked, monkeypatch):
+    monkeypatch.setattr("tertulia.fanout.spaces.SETTLED", -1.0)
+    world = World()
+    chair = SpaceObject(
+        id=1, room_id=ROOM, type="chair", x=200.0, y=200.0, is_solid=False, occupied_by=ANA, updated_at=NOW
+    )
+    spaces, asked.opened = world.hub.spaces, opened_floor(chair)
+    spaces.asks = asked
+    await world.hub.start()
+    space, ana = await spaces.open(ROOM), world.client(ANA, dialect=single_moves())
+    ana.enter(x=300.0, y=300.0)
+    seat = Seat(room_id=ROOM, object_id=1, user_id=ANA)
+    assert not spaces.has_risen(seat)
+    space.walk(space.bodies[ANA], 300, 300, None, None)
+    assert asked == [("free", ANA)]
+    assert spaces.has_risen(seat)
+    chair = msgspec.structs.replace(chair, occupied_by=None)
+    space.reopen(opened_floor(chair), space.lose_track())
+    assert not spaces.has_risen(seat)
+    await world.hub.stop()
+
+
+async def test_of_who_is_there_by_another_node_the_store_is_to_say_where_that_goes_what_they_say():
+    world = World()
+    occupancy = world.hub._occupancy
+    occupancy._put(ROOM, 2, "ben", None, None, None).nodes |= {"another"}
+    await world.hub.start()
+    world.client(ANA, dialect=single_moves()).enter()
+    assert world.hub.spaces.voice(ROOM, 2, nearby=False) == Voice(is_elsewhere=True)
+    assert world.hub.spaces.voice(ROOM, ANA, nearby=False) is None
+    assert world.hub.spaces.voice(ROOM, 3, nearby=False) is None
+    await world.hub.stop()
