@@ -137,13 +137,14 @@ class Steward:
         """End what is held by people who are gone for too long, or who are somewhere else by now. While the other nodes
         cannot be heard nobody knows who is gone."""
         if not self._hub.backplane.is_up:
+            self._gone_since.clear()
             return
         leases = await self._executor.execute(c.ListLeases(), None)
         held = {(one.room_id, one.user_id) for one in leases.seats}
         held |= {(one.parent_id, one.user_id) for one in leases.stays}
         over = self._who_is_gone(held)
         for seat in leases.seats:
-            if (seat.room_id, seat.user_id) in over:
+            if (seat.room_id, seat.user_id) in over or self._hub.spaces.has_risen(seat):
                 await self._try(c.FreeSeat(room_id=seat.room_id, user_id=seat.user_id))
         for room_id, user_id in {
             (one.parent_id, one.user_id) for one in leases.stays if one.area_id is not None
@@ -152,6 +153,7 @@ class Steward:
         await self._look_at_areas([one for one in leases.stays if one.area_id is not None], over)
         await self._look_at_bubbles([one for one in leases.stays if one.area_id is None], over)
         self._hub.spaces.ask_again(leases.stays)
+        self._hub.spaces.compare(leases.stays)
 
     def _who_is_gone(self, held: Collection[tuple[RoomId, UserId]]) -> set[tuple[RoomId, UserId]]:
         now, occupancy = monotonic(), self._hub
