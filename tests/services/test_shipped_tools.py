@@ -24,6 +24,7 @@ from tertulia.services.tools.metadata import read_state
 from tertulia.services.tools.notice_board import NOTICE_BOARD
 from tertulia.services.tools.shipped import SHIPPED
 from tertulia.services.tools.whiteboard import WHITEBOARD
+from tertulia.store.users import blank_user
 
 FLOOR = c.SpaceChange(width=800, height=600, builders=Builders.MODERATORS)
 
@@ -301,6 +302,35 @@ async def test_notes_are_posted_and_taken_down(scene: Scene, ana: Actor, ben: Ac
     ):
         assert (await refuses(scene, Invalid, ana, board, "post", **params)).field == field
     assert (await refuses(scene, Invalid, ana, board, "remove", note_id="3")).field == "params.note_id"
+
+
+async def test_who_has_deleted_their_account_is_named_by_no_tool(
+    scene: Scene, ana: Actor, ben: Actor, room: Room
+) -> None:
+    board, box = await tool(scene, ana, room, "notice_board"), await tool(scene, ana, room, "jukebox")
+
+    async def use(who: Actor, thing: SpaceObject, action: str, **params: Any) -> None:
+        await scene.do(who, c.UseTool(room_id=room.id, target_object_id=thing.id, action=action, params=params))
+
+    for who in (ana, ben):
+        await use(who, board, "post", text="Hello")
+        await use(who, box, "add", title="Fado", duration=600)
+    await scene.store.write(lambda work: blank_user(work, ben.user_id))
+    logged = [event.object for event in await scene.log(room.id) if isinstance(event, ToolUsed)]
+    listed = (await scene.do(ana, c.ListObjects(room_id=room.id))).items
+    plan = (await scene.do(ana, c.GetFloorPlan(room_id=room.id))).objects
+    each = [await scene.do(ana, c.GetObject(object_id=thing.id)) for thing in (board, box)]
+    for told in ([*each, *listed, *plan], logged):
+        assert b'"ben"' not in msgspec.json.encode(told)
+        assert b'"username":"deleted user"' in msgspec.json.encode(told)
+    assert [note["username"] for note in each[0].metadata["notes"]] == ["ana", "deleted user"]
+    assert [each[1].metadata["playing"]["username"], each[1].metadata["queue"][0]["username"]] == [
+        "ana",
+        "deleted user",
+    ]
+    await use(ana, board, "post", text="They are gone")
+    now = await scene.do(ana, c.GetObject(object_id=board.id))
+    assert [note["username"] for note in now.metadata["notes"]] == ["ana", "deleted user", "ana"]
 
 
 async def test_the_oldest_notes_fall_off(scene: Scene, ana: Actor, room: Room) -> None:

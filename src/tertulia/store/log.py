@@ -13,10 +13,20 @@ from sqlalchemy import ColumnElement, literal_column, select, text, update
 
 from tertulia.domain.commands import LogPage
 from tertulia.domain.errors import NoSuchRoom
-from tertulia.domain.events import DurableEvent, MessageEdited, MessageSent, RoomDeleted, RoomUpdated
+from tertulia.domain.events import (
+    DurableEvent,
+    MessageEdited,
+    MessageSent,
+    ObjectPlaced,
+    ObjectUpdated,
+    RoomDeleted,
+    RoomUpdated,
+    ToolUsed,
+)
 from tertulia.domain.ids import MessageId, RoomId, Seq, UserId
 from tertulia.domain.models import Message, Version
 from tertulia.store.quotes import Now, look_up
+from tertulia.store.signatures import find_signers, without_names
 from tertulia.store.stays import Within, as_known, heard_log, overheard, was_heard
 from tertulia.store.tables import room_log
 from tertulia.store.users import DELETED_NAME
@@ -147,6 +157,8 @@ def _bring_up_to_date(reader: Reader, pages: Sequence[list[DurableEvent]], *, kn
         if isinstance(event, RoomUpdated | RoomDeleted):
             continue
         people.add(event.user_id)
+        if isinstance(event, ObjectPlaced | ObjectUpdated | ToolUsed) and event.object is not None:
+            people |= find_signers([event.object])
         if isinstance(event, MessageSent | MessageEdited) and event.content:
             said.add(event.message_id)
         if isinstance(event, MessageSent) and event.reply_to is not None:
@@ -164,6 +176,8 @@ def _as_now(event: DurableEvent, now: Now) -> DurableEvent:
         return event
     if event.user_id in now.gone:
         event = replace(event, username=DELETED_NAME)
+    if isinstance(event, ObjectPlaced | ObjectUpdated | ToolUsed) and now.gone and event.object is not None:
+        event = replace(event, object=without_names(event.object, now.gone))
     if isinstance(event, MessageSent | MessageEdited) and (edited := now.edited.get(event.message_id)):
         called = edited.called
         event = replace(event, content=edited.content, mentions=called.user_ids, mentions_here=called.here)

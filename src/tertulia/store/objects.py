@@ -10,13 +10,14 @@ from tertulia.domain.events import ObjectPlaced, ObjectRemoved, ObjectUpdated
 from tertulia.domain.ids import ObjectId, RoomId, Seq
 from tertulia.domain.models import Actor, Page, SpaceObject
 from tertulia.store.meta import follow_ids
+from tertulia.store.signatures import signed_now
 from tertulia.store.tables import objects
 from tertulia.store.work import Reader, Work
 
 
 def list_objects(reader: Reader, room_id: RoomId) -> list[SpaceObject]:
     """All of a room, by id."""
-    return [SpaceObject(**row) for row in reader.sql.execute(_of_room(room_id)).mappings()]
+    return signed_now(reader, [SpaceObject(**row) for row in reader.sql.execute(_of_room(room_id)).mappings()])
 
 
 def list_page(reader: Reader, room_id: RoomId, cursor: ObjectId | None, limit: int) -> Page[SpaceObject]:
@@ -24,13 +25,13 @@ def list_page(reader: Reader, room_id: RoomId, cursor: ObjectId | None, limit: i
     wanted = _of_room(room_id).limit(limit + 1)
     if cursor is not None:
         wanted = wanted.where(objects.c.id > cursor)
-    found = [SpaceObject(**row) for row in reader.sql.execute(wanted).mappings()]
+    found = signed_now(reader, [SpaceObject(**row) for row in reader.sql.execute(wanted).mappings()])
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
 def find_object(reader: Reader, object_id: ObjectId) -> SpaceObject | None:
     row = reader.sql.execute(select(objects).where(objects.c.id == object_id)).mappings().one_or_none()
-    return None if row is None else SpaceObject(**row)
+    return None if row is None else signed_now(reader, [SpaceObject(**row)])[0]
 
 
 def find_room_of(reader: Reader, object_id: ObjectId) -> RoomId | None:
