@@ -17,7 +17,6 @@ from tertulia.simulator import Failure, options_from
 from tertulia.simulator.figures import Counts
 from tertulia.simulator.run import Run
 
-
 pytestmark = pytest.mark.timeout(150)  # the server may be slow to start, and does so three times
 
 
