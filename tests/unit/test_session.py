@@ -3,11 +3,12 @@
 import pytest
 from msgspec import UNSET
 
-from tertulia.domain.commands import Authenticate, Ping, SendMessage, Type
+from tertulia.domain.commands import Authenticate, Move, Ping, SendMessage, Type
 from tertulia.domain.errors import Malformed, MissingToken, TooFast, UnknownCommand
 from tertulia.domain.ids import RoomId
 from tertulia.protocol.dialect import CloseReason, Request, Unreadable
 from tertulia.protocol.session import Allowance, HangUp, Pace, Refuse, Session
+from tertulia.transport.session import MOST_WAITING, Lobby, SocketSession
 
 SEND = Request(SendMessage(room_id=RoomId(1), content="hola"), "send_message", 7)
 FRAMES = {
@@ -139,3 +140,44 @@ def test_an_allowance_never_grows_beyond_its_burst():
 
     assert spent[:3] == [0.0, 0.0, 0.0]
     assert spent[3] == pytest.approx(1.0)
+
+
+class Quiet:
+    """A socket that is asked to be read no further, or on."""
+
+    def __init__(self):
+        self.is_read = True
+
+    def pause_reading(self):
+        self.is_read = False
+
+    def resume_reading(self):
+        self.is_read = True
+
+
+@pytest.fixture
+def busy():
+    """A socket's session that waits for an answer of the store."""
+    lobby = Lobby(executor=None, authenticator=None, hub=None, pace=Pace(rate=20, burst=60), clock=None)
+    session = SocketSession(lobby, Words(), None)
+    session._socket, session._posted = Quiet(), 1
+    return session
+
+
+def test_a_move_that_is_done_later_waits_for_the_command_before_it(busy):
+    move = Request(Move(room_id=RoomId(1), x=1.0, y=1.0), "update_position")
+    busy._task, busy._late = object(), move
+    busy._take_late()
+    assert list(busy._backlog) == [move]
+
+
+def test_a_socket_is_read_no_further_also_if_what_it_sent_was_put_back(busy):
+    busy._session.is_ready = True
+    busy._task = object()
+    for _ in range(MOST_WAITING):
+        busy.on_text("typing")
+    assert not busy._socket.is_read
+    busy._task = None
+    busy._next()  # the first is taken, and put back until the post is answered
+    busy.on_text("typing")
+    assert not busy._socket.is_read

@@ -33,6 +33,8 @@ TYPING_EVERY = 3.0
 """Seconds between two tellings that somebody is typing in a room."""
 TALK = "(talk)"
 """What a request is called by which the server lets a socket into a talk. Nobody asked, so a refusal is not told."""
+TALK_AGAIN = 1.0
+"""Seconds until a socket is let into a talk that it could not be let into because the store was away."""
 MOST_TYPED = 256
 """Places of which it is remembered when one was typing there."""
 
@@ -174,7 +176,7 @@ class SocketSession:
         if self._backlog is None:
             self._backlog = deque()
         self._backlog.append(what)
-        if len(self._backlog) == MOST_WAITING and self._socket is not None:
+        if len(self._backlog) >= MOST_WAITING and self._socket is not None:
             self._socket.pause_reading()
 
     def _take(self, frame: str | bytes) -> None:
@@ -226,7 +228,11 @@ class SocketSession:
 
     def _take_late(self) -> None:
         late, self._late = self._late, None
-        if late is not None and self._socket is not None:
+        if late is None or self._socket is None:
+            return
+        if self._task is not None or self._backlog:
+            self._wait(late)
+        else:
             self._do(late)
 
     def _enter_talk(self, talk_id: RoomId, *, is_new: bool = True) -> None:
@@ -346,11 +352,22 @@ class SocketSession:
         except e.TertuliaError as error:
             if request.name == TALK:
                 if isinstance(request.command, c.EnterRoom) and self._connection is not None:
-                    self._lobby.hub.spaces.ended(request.command.room_id, self._connection.user_id)
+                    self._shut_out(request.command, error, self._connection)
                 return
             self._answer(request, error)
             if self._connection is None and isinstance(error, e.Unauthenticated):
                 self._hang_up(reason_for(error))
+
+    def _shut_out(self, talk: c.EnterRoom, error: e.TertuliaError, connection: Connection) -> None:
+        """Of a talk. Who is in it, and could not be let in just now, is let in later."""
+        if not isinstance(error, e.Unavailable):
+            self._lobby.hub.spaces.ended(talk.room_id, connection.user_id)
+            return
+        asyncio.get_running_loop().call_later(TALK_AGAIN, self._enter_again, talk)
+
+    def _enter_again(self, talk: c.EnterRoom) -> None:
+        if self._connection is not None:
+            self._enter_talk(talk.room_id, is_new=talk.from_stay)
 
     async def _result(self, request: Request) -> Any:
         command, connection = request.command, self._connection
