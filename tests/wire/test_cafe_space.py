@@ -114,6 +114,16 @@ async def test_a_room_gets_its_space_later_and_has_none_before(people):
     await client.ask("update_position", room_id=room, x=1, y=1)
 
 
+async def test_nobody_stands_anywhere_in_a_room_without_a_space(people):
+    ana, bea = await people("ana"), await people("bea")
+    room = (await ana.ask("POST", "/rooms", 201, json={"name": "Plain"})).json()["id"]
+    client = people.keep(await Cafe.open(ana, room))
+    entered = (await bea.ask("POST", "/room-users", 201, json={"room_id": room, "x": 1e300, "y": 2})).json()
+    assert (entered["x"], entered["y"]) == (None, None)
+    await client.event("user_joined", user_id=bea.id, x=None, y=None)
+    assert {(one["x"], one["y"]) for one in (await get(ana, f"/room-users?room_id={room}"))["items"]} == {(None, None)}
+
+
 # ---- objects
 
 

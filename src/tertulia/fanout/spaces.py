@@ -12,7 +12,7 @@ from tertulia.domain.errors import NoSpace, NotThere, TertuliaError
 from tertulia.domain.events import BubbleUpdated, DurableEvent, PositionUpdated, RoomUpdated, StayBegan
 from tertulia.domain.ids import RoomId, Seq, UserId
 from tertulia.domain.models import Actor, Direction, Occupant, Place, Room, Seat, Stay, Voice
-from tertulia.fanout.backplane import AnyWord, Retreated, Strolled, Whereabouts
+from tertulia.fanout.backplane import AnyWord, Passed, Retreated, Strolled, Whereabouts
 from tertulia.fanout.connection import Connection
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.occupancy import Occupancy, Spot
@@ -307,8 +307,7 @@ class Spaces:
         if room.space is not None:
             await self.open(room.id)
         spot = self.arrive(room.id, actor.user_id, x, y)
-        if spot is not None:
-            x, y = spot.x, spot.y
+        x, y = (None, None) if spot is None else (spot.x, spot.y)
         self._visits.enter(room.id, actor, x, y)
         return self._here(room.id, actor)
 
@@ -449,6 +448,9 @@ class Spaces:
             case Whereabouts():
                 if space is not None:
                     self._say_moves(space, space.own())
+                    if self._occupancy.is_keeper(word.room_id):  # who asks may be the keeper in a moment
+                        for bubble in space.bubbles.list():
+                            self._say(Passed(bubble), word.room_id)
             case Strolled():
                 if space is not None:
                     space.follow(word.moves)
