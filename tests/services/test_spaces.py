@@ -7,14 +7,15 @@ import pytest
 from msgspec.structs import replace
 
 from kinds import of_kind
-from scene import Scene
+from scene import HandFloors, Scene
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Invalid, NotAMember, RoleTooLow
 from tertulia.domain.events import MemberRemoved, RoomUpdated
 from tertulia.domain.ids import RoomId, UserId
-from tertulia.domain.models import Actor, Area, Point, Room, Space
+from tertulia.domain.models import Actor, Area, Occupant, Point, Room, Space
 from tertulia.domain.roles import Builders, RoomKind
 from tertulia.services.spaces import make_space
+from tertulia.services.walks import Walks
 from tertulia.store import Work
 from tertulia.store.members import get_member
 from tertulia.store.rooms import update_room
@@ -357,3 +358,27 @@ def lock_all(room: Room, user_id: UserId, work: Work) -> None:
     assert room.space is not None
     locked = [replace(one, locked_by=user_id) for one in room.space.areas]
     update_room(work, replace(room, space=replace(room.space, areas=locked)), user_id)
+
+
+# ---- being there without a socket
+
+
+async def test_who_is_kicked_while_they_come_in_is_not_there(scene: Scene) -> None:
+    ana, ben = await scene.user("ana"), await scene.user("ben")
+    room = await scene.room(ana, ben, space=FLOOR)
+    left = []
+
+    class Doorway(HandFloors):
+        async def enter(self, room: Room, actor: Actor, x: float | None, y: float | None) -> Occupant:
+            if actor == ben:
+                await scene.do(ana, c.RemoveMember(room_id=room.id, user_id=ben.user_id))
+            return await super().enter(room, actor, x, y)
+
+        def leave(self, room_id: RoomId, actor: Actor) -> None:
+            left.append((room_id, actor))
+
+    walks = Walks(scene.store, Doorway())
+    assert (await walks.enter(c.EnterSpace(room_id=room.id), ana)).user_id == ana.user_id
+    with pytest.raises(NotAMember):
+        await walks.enter(c.EnterSpace(room_id=room.id), ben)
+    assert left == [(room.id, ben)]

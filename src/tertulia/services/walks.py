@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tertulia.domain import commands as c
-from tertulia.domain.errors import NotAMember
+from tertulia.domain.errors import NotAMember, TertuliaError
 from tertulia.domain.ids import UserId
 from tertulia.domain.models import Actor, Occupant, Room
 from tertulia.services import policy
@@ -35,7 +35,13 @@ class Walks:
         except NotAMember:
             await self._store.write(lambda work: admit(work, room_id, actor, is_asked=False))
             room = await self._store.read(lambda reader: policy.need_membership(reader, room_id, actor)[0])
-        return await self._floors.enter(room, actor, command.x, command.y)
+        here = await self._floors.enter(room, actor, command.x, command.y)
+        try:
+            await self._room(command, actor)  # a membership that ends from now on ends this, too
+        except TertuliaError:
+            self._floors.leave(room_id, actor)
+            raise
+        return here
 
     async def walk(self, command: c.WalkTo, actor: Actor) -> Occupant:
         room = await self._room(command, actor)
@@ -49,7 +55,7 @@ class Walks:
         await self._store.read(lambda reader: policy.see_members(reader, command.room_id, actor))
         return self._floors.occupants(command.room_id)
 
-    async def _room(self, command: c.WalkTo | c.LeaveSpace, actor: Actor) -> Room:
+    async def _room(self, command: c.EnterSpace | c.WalkTo | c.LeaveSpace, actor: Actor) -> Room:
         """Raises NoSuchRoom, NotAMember."""
         return await self._store.read(lambda reader: policy.need_membership(reader, command.room_id, actor)[0])
 
