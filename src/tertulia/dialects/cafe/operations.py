@@ -7,7 +7,17 @@ from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError
 from tertulia.domain import commands as c
 from tertulia.domain.ids import MessageId, ObjectId, RoomId, Seq
 from tertulia.domain.roles import Status
-from tertulia.protocol.fields import PAGE, Coordinate, DirectionField, Id, Nonce, PageLimit, SeqField, Text
+from tertulia.protocol.fields import (
+    PAGE,
+    Coordinate,
+    DirectionField,
+    Id,
+    Nonce,
+    PageLimit,
+    SeqField,
+    Text,
+    as_direction,
+)
 
 
 class Operation(Struct, frozen=True):
@@ -166,7 +176,8 @@ class UpdatePosition(Operation, frozen=True):
     direction: DirectionField = None
 
     def to_command(self) -> c.Move:
-        return c.Move(room_id=RoomId(self.room_id), x=self.x, y=self.y, direction=self.direction)
+        direction = as_direction(self.direction)
+        return c.Move(room_id=RoomId(self.room_id), x=self.x, y=self.y, direction=direction)
 
 
 class UseTool(Operation, frozen=True):
