@@ -8,9 +8,10 @@ import pytest
 from fanout_world import NOW, ROOM, MemorySocket, Plain, World, sent, until
 from tertulia.domain.commands import OpenedFloor
 from tertulia.domain.errors import Unavailable
-from tertulia.domain.events import RoomUpdated
+from tertulia.domain.events import BubbleUpdated, RoomUpdated
 from tertulia.domain.models import Area, Point, Room, Seat, Space, SpaceObject, Voice
 from tertulia.domain.roles import RoomKind
+from tertulia.fanout.backplane import Passed, Whereabouts
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.space import LiveSpace
 
@@ -175,6 +176,21 @@ async def test_a_floor_that_missed_something_is_read_until_it_is_known_whatever_
     asked.opened = opened_floor(wall, last_seq=8)
     await until(lambda: space.floor.objects)
     assert space.floor.seq == 9
+    await world.hub.stop()
+
+
+async def test_a_node_that_opens_a_space_is_told_who_stands_together_there(asked, monkeypatch):
+    world = World()
+    spaces, asked.opened, said = world.hub.spaces, opened_floor(), []
+    spaces.asks = asked
+    await world.hub.start()
+    space = await spaces.open(ROOM)
+    bubble = BubbleUpdated(room_id=ROOM, bubble_id="b", user_ids=[ANA, 2], talk_id=TALK)
+    spaces.hear_bubble(bubble)
+    monkeypatch.setattr(spaces, "_say", lambda word, room_id: said.append(word))
+    spaces.hear(Whereabouts(ROOM))
+    assert said == [Passed(bubble)]
+    assert space.bubbles.list() == [bubble]
     await world.hub.stop()
 
 
