@@ -38,16 +38,18 @@ def farthest(people):
 
 
 class BubblesMachine(RuleBasedStateMachine):
-    @initialize()
-    def begin(self):
+    @initialize(
+        people=st.lists(st.builds(Person, coordinate, coordinate, st.booleans(), enclosure), max_size=len(USERS))
+    )
+    def begin(self, people):
         names = count(1)
         self.earshot = EARSHOT
         self.keeper, self.follower = (
             Bubbles(ROOM, earshot=EARSHOT, most=MOST, new_id=lambda: f"b{next(names) % 50}") for _ in range(2)
         )
-        self.people = {}
+        self.people = dict(enumerate(people, 1))
         self.talks = {}
-        self.is_stepped = True
+        self.is_stepped = not people
 
     # ---- what people do
 
@@ -203,7 +205,7 @@ class BubblesMachine(RuleBasedStateMachine):
             )
 
 
-BubblesMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+BubblesMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestBubbles = BubblesMachine.TestCase
 
 place = st.tuples(coordinate, coordinate)

@@ -7,8 +7,9 @@ should see whom.
 
 Each of these changes to it was tried, and fails here: no hysteresis · steps told to the same cell only · nothing told of
 who leaves the nearest cells, or the view · far ones never looked at, or only where somebody moved just now · a border
-crossed without the new cells, or the old ones, or what was still waiting in the old cell · newcomers left with the
-places they were told at first · more than `most` at once · a turn lost by moving again · who left told of after all.
+crossed without the new cells, or the old ones, or the far ones that were still to be told · newcomers left with the places
+they were told at first · more than `most` at once · whoever waits forgotten · settled a tick early · a step told twice to
+who crosses, or is told everything · who left told of after all.
 """
 
 from math import floor

@@ -1,5 +1,7 @@
 """Who is told whose steps: near ones at once, far ones now and then, a crowd by turns."""
 
+from itertools import pairwise
+
 import pytest
 
 from tertulia.fanout.interest import Interest
@@ -235,6 +237,22 @@ def test_who_crosses_a_border_misses_nothing_that_was_still_to_be_told(world):
     world.settle()
 
 
+@pytest.mark.parametrize("pace", [7.0, 11.0, 13.0, 17.0, 23.0, 41.0, 100.0])
+def test_who_walks_is_told_of_far_ones_as_often_as_who_stands(world, pace):
+    """They walk along with somebody two rows below, and cross a border every few ticks."""
+    ana = world.come(ANA, 50)
+    world.come(BEN, 0, 250)
+    world.settle()
+    told = []
+    for step in range(1, 40 * FAR_EVERY):
+        world.go(ANA, 50 + step * pace)
+        world.go(BEN, step * pace, 250)
+        moves, gone = world.told(ana)
+        assert not gone
+        told += [step for user, _ in moves if user == BEN]
+    assert max(after - before for before, after in pairwise(told)) <= FAR_EVERY
+
+
 def test_a_border_is_crossed_an_eighth_of_a_cell_beyond_it(world):
     ana = world.come(ANA, 50)
     world.come(BEN, 310)
@@ -388,10 +406,12 @@ def test_who_crosses_a_border_in_a_crowd_is_told_who_was_still_waiting():
 
 def test_a_long_walk_leaves_nothing_behind(world):
     world.come(ANA, 50)
-    for x in range(0, 100_000, 90):
+    world.go(BEN, 50)
+    for x in [*range(0, 20_000, 90)] * 2:
         world.go(ANA, x)
         world.interest.tick()
-    assert len(world.interest._grid._cells) < 100
+    cells = set(world.interest._grid._cells.values())
+    assert len(cells) < 100
     assert sum(len(one) for one in world.interest._checks) == 1
-    (cell,) = [cell for cell in world.interest._grid._cells.values() if cell.people]
-    assert len(cell.view) <= 5
+    for cell in cells:
+        assert {*cell.view, *cell.near} <= cells
