@@ -13,6 +13,7 @@ from tertulia.domain.models import Area, Point, Room, Seat, Space, SpaceObject, 
 from tertulia.domain.roles import RoomKind
 from tertulia.fanout.backplane import Passed, Whereabouts
 from tertulia.fanout.counters import Counters
+from tertulia.fanout.holdings import Holdings
 from tertulia.fanout.space import LiveSpace
 
 ANA = 1
@@ -131,19 +132,19 @@ def test_who_was_there_before_the_space_stands_on_its_floor_and_in_no_area(space
 
 def test_who_is_stopped_while_their_socket_takes_nothing_is_told_when_it_does(space):
     ana, socket = come(space, 800, 100), Socket(ANA)
-    space.watch(socket)
-    space.tick(0)
+    space.sights.watch(socket)
+    space.sights.tick(0)
     told = []
     socket.write = told.append
     socket.paused_since = 1.0
     space.walk(ana, 900, 100, None, socket)
-    space.tick(0)
-    assert (told, space.is_settled) == ([], True)
+    space.sights.tick(0)
+    assert (told, space.sights.is_settled) == ([], True)
 
     socket.paused_since = None
-    space.resume(socket)
-    while not space.is_settled:
-        space.tick(0)
+    space.sights.resume(socket)
+    while not space.sights.is_settled:
+        space.sights.tick(0)
     assert b'"x":800' in b"".join(told)
 
 
@@ -194,8 +195,7 @@ async def test_a_node_that_opens_a_space_is_told_who_stands_together_there(asked
     await world.hub.stop()
 
 
-async def test_who_got_up_while_the_store_was_away_is_known(asked, monkeypatch):
-    monkeypatch.setattr("tertulia.fanout.spaces.SETTLED", -1.0)
+async def test_who_got_up_while_the_store_was_away_is_known(asked):
     world = World()
     chair = SpaceObject(
         id=1, room_id=ROOM, type="chair", x=200.0, y=200.0, is_solid=False, occupied_by=ANA, updated_at=NOW
@@ -206,13 +206,14 @@ async def test_who_got_up_while_the_store_was_away_is_known(asked, monkeypatch):
     space, ana = await spaces.open(ROOM), world.client(ANA, dialect=single_moves())
     ana.enter(x=300.0, y=300.0)
     seat = Seat(room_id=ROOM, object_id=1, user_id=ANA)
-    assert not spaces.has_risen(seat)
+    holdings = Holdings(spaces._spaces, world.hub._occupancy, settled=-1.0)
+    assert not holdings.has_risen(seat)
     space.walk(space.bodies[ANA], 300, 300, None, None)
     assert asked == [("free", ANA)]
-    assert spaces.has_risen(seat)
+    assert holdings.has_risen(seat)
     chair = msgspec.structs.replace(chair, occupied_by=None)
     space.reopen(opened_floor(chair), space.lose_track())
-    assert not spaces.has_risen(seat)
+    assert not holdings.has_risen(seat)
     await world.hub.stop()
 
 

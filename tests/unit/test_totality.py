@@ -23,8 +23,8 @@ from tertulia.services.tokens import Tokens
 from tertulia.services.tools import Tools
 from tertulia.services.walks import Walks
 from tertulia.store import Store
+from tertulia.transport.entering import reason_for
 from tertulia.transport.problems import status_of
-from tertulia.transport.session import reason_for
 
 
 def every_command() -> set[type]:

@@ -4,6 +4,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from tertulia.domain.events import PositionUpdated
 from tertulia.domain.ids import ObjectId, RoomId, UserId
 from tertulia.domain.models import Direction, Place
 from tertulia.fanout.connection import Connection
@@ -48,18 +49,13 @@ class Body:
         self.moved_at = self.seen_at = monotonic()
         self.gone_at: float | None = self.seen_at
 
+    def position(self, room_id: RoomId) -> PositionUpdated:
+        """As the wire has it."""
+        return PositionUpdated(
+            room_id=room_id, user_id=self.user_id, x=round(self.x, 2), y=round(self.y, 2), direction=self.direction
+        )
+
     def place(self, room_id: RoomId) -> Place:
         return Place(
             room_id=room_id, user_id=self.user_id, x=self.x, y=self.y, direction=self.direction, area_id=self.area_id
         )
-
-
-class Viewer:
-    """A connection that sees the space from where its user stands. *has_missed*: it was not told something, for its
-    socket took nothing."""
-
-    __slots__ = ("connection", "has_missed", "user_id")
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection, self.user_id = connection, connection.user_id
-        self.has_missed = False

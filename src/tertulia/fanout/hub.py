@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from time import monotonic
 
 import msgspec
@@ -41,7 +42,7 @@ from tertulia.fanout.connection import Connection, Standing, Subscription
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.following import Following
 from tertulia.fanout.occupancy import Occupancy, Spot
-from tertulia.fanout.presence import PeopleReader, Presence
+from tertulia.fanout.presence import PeopleReader, Presence, tell_all
 from tertulia.fanout.rooms import Pacing, Rooms
 from tertulia.fanout.spaces import Spaces, Spacing
 from tertulia.fanout.sweep import Sweep
@@ -99,15 +100,31 @@ class Hub:
             spacing=spacing or Spacing(),
         )
         self._presence = Presence(
-            people, hold=presence_hold, tell=self._tell_presence, found=self._wants_to_be_seen, clock=clock
+            people,
+            hold=presence_hold,
+            tell=partial(tell_all, hearers_of=self._hearers_of),
+            found=self._wants_to_be_seen,
+            clock=clock,
         )
         self._wishes = WishList(people, found=self._wants_to_be_seen)
         self._following = Following(
             log, connections_of=self.connections_of, hear=self._hear_on, clock=clock, look_every=pacing.look_every
         )
-        self._rooms = Rooms(
+        self._rooms = self._open_rooms(log, pacing)
+        self._sweep = Sweep(
+            self._connections.keys(),
+            self._lagging.keys(),
+            clock=clock,
+            heartbeat_interval=heartbeat_interval,
+            slow_consumer_timeout=slow_consumer_timeout,
+            beat=self._beat,
+            hang_up=self.hang_up,
+        )
+
+    def _open_rooms(self, log: LogReader, pacing: Pacing) -> Rooms:
+        return Rooms(
             log,
-            backplane,
+            self.backplane,
             self.counters,
             pacing,
             connections_of=self.connections_of,
@@ -120,15 +137,6 @@ class Hub:
             jumped=self.spaces.jumped,
             dropped=self.spaces.close,
             is_held=self.spaces.is_held,
-        )
-        self._sweep = Sweep(
-            self._connections.keys(),
-            self._lagging.keys(),
-            clock=clock,
-            heartbeat_interval=heartbeat_interval,
-            slow_consumer_timeout=slow_consumer_timeout,
-            beat=self._beat,
-            hang_up=self.hang_up,
         )
 
     async def start(self) -> None:
@@ -364,11 +372,7 @@ class Hub:
 
     def _heed(self, notice: Notice) -> None:
         if isinstance(notice, StayBegan):
-            self.spaces.began(notice)
-            for connection in self.connections_of(notice.user_id):
-                parent = connection.rooms.get(notice.parent_id)
-                if parent is not None and parent.is_present and connection.on_talk is not None:
-                    connection.on_talk(notice.room_id)
+            self.spaces.began(notice, self.connections_of(notice.user_id))
         self.on_notice(notice)
 
     def _look(self, room_ids: Collection[RoomId] | None) -> None:
@@ -415,24 +419,7 @@ class Hub:
             self._presence.told(event.user_id)
         if not self.is_there(event.user_id):
             event = msgspec.structs.replace(event, status=Status.OFFLINE)
-        self._tell_presence([event])
-
-    def _tell_presence(self, events: Sequence[PresenceUpdated]) -> None:
-        """To the connections of this node that hear one of the event's rooms, and to the user's own; of a crowd that
-        comes at once, to each in one write."""
-        frames: dict[Connection, list[bytes]] = {}
-        for event in events:
-            encoded: dict[str, bytes | None] = {}
-            for connection in self._hearers_of(event):
-                dialect = connection.dialect
-                if dialect.name not in encoded:
-                    encoded[dialect.name] = dialect.encode(event, False)
-                frame = encoded[dialect.name]
-                if frame:
-                    frames.setdefault(connection, []).append(frame)
-        for connection, pieces in frames.items():
-            if connection.paused_since is None:
-                connection.write(b"".join(pieces))
+        tell_all([event], self._hearers_of)
 
     def _hearers_of(self, event: PresenceUpdated) -> Collection[Connection]:
         """Each once."""

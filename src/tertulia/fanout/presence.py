@@ -19,6 +19,7 @@ from tertulia.domain.errors import TertuliaError
 from tertulia.domain.events import PresenceUpdated
 from tertulia.domain.ids import UserId
 from tertulia.domain.roles import Status
+from tertulia.fanout.connection import Connection
 from tertulia.store.presence import Seen, Wishes
 
 AT_ONCE = 200
@@ -238,3 +239,23 @@ def _told(user_id: UserId, seen: Seen, status: Status, last_seen_at: datetime | 
 def note_failure(error: Exception) -> None:
     if not isinstance(error, TertuliaError):
         log.error("looking users up failed", exc_info=error)
+
+
+def tell_all(
+    events: Sequence[PresenceUpdated], hearers_of: Callable[[PresenceUpdated], Collection[Connection]]
+) -> None:
+    """To the connections of this node that hear one of the event's rooms, and to the user's own; of a crowd that comes at
+    once, to each in one write."""
+    frames: dict[Connection, list[bytes]] = {}
+    for event in events:
+        encoded: dict[str, bytes | None] = {}
+        for connection in hearers_of(event):
+            dialect = connection.dialect
+            if dialect.name not in encoded:
+                encoded[dialect.name] = dialect.encode(event, False)
+            frame = encoded[dialect.name]
+            if frame:
+                frames.setdefault(connection, []).append(frame)
+    for connection, pieces in frames.items():
+        if connection.paused_since is None:
+            connection.write(b"".join(pieces))

@@ -6,6 +6,7 @@ is asked through `Asks`, and nothing waits for it but the step itself.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from time import monotonic
 from typing import Protocol
 
@@ -14,18 +15,16 @@ from msgspec.structs import replace
 
 from tertulia.domain.commands import OpenedFloor
 from tertulia.domain.errors import NobodyNear, NotThere, TertuliaError
-from tertulia.domain.events import BubbleUpdated, DurableEvent, PositionUpdated
+from tertulia.domain.events import BubbleUpdated, DurableEvent
 from tertulia.domain.ids import ObjectId, RoomId, UserId
 from tertulia.domain.models import Area, Direction, Place, Voice
-from tertulia.fanout.body import Body, Viewer, Wish
+from tertulia.fanout.body import Body, Wish
 from tertulia.fanout.bubbles import Bubbles, Person
 from tertulia.fanout.connection import Connection
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.floor import Change, Floor
-from tertulia.fanout.interest import Interest, Telling
+from tertulia.fanout.sights import Sights
 
-CELL = 200.0
-"""Units. Who is nearer than that is seen at once; up to 800 units in any direction are in view."""
 AT_REST = 1.0
 """Seconds without a step after which somebody may be drawn into a bubble."""
 ASK_AGAIN = 1.0
@@ -66,9 +65,9 @@ class LiveSpace:
         """*lease*: seconds that somebody who is gone keeps their seat, and their part in what is said around it."""
         self.room_id = opened.room.id
         self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
-        self.interest: Interest[Viewer] = Interest(self.room_id, cell=CELL)
         self.bubbles = Bubbles(self.room_id, earshot=self.floor.space.earshot)
         self.bodies: dict[UserId, Body] = {}
+        self.sights = Sights(self.room_id, self.bodies, counters, wake=partial(wake, self))
         self.stays: dict[UserId, set[RoomId]] = {}
         """The talks that people are in, as far as it is known here."""
         self.area_talks: dict[int, RoomId] = {}
@@ -84,9 +83,7 @@ class LiveSpace:
         """The stays that the store did not know of when it was asked last."""
         self._heard: list[DurableEvent] | None = None
         """What the log has said since the floor was found to be behind it; None: it is not."""
-        self._viewers: dict[Connection, Viewer] = {}
-        self._corrections: dict[Connection, Body] = {}
-        self._asks, self._counters, self._is_own, self._wake, self._lease = asks, counters, is_own, wake, lease
+        self._asks, self._is_own, self._lease = asks, is_own, lease
         self._recall(opened)
 
     def _recall(self, opened: OpenedFloor) -> None:
@@ -149,7 +146,7 @@ class LiveSpace:
         seat = self.floor.seats.get(user_id)
         if seat is not None and body.seat is None:
             self._sit(body, seat)
-        self.interest.put(user_id, body.x, body.y, body.direction, is_told=body.direction is None)  # by `user_joined`
+        self.sights.appear(body)
         self._show(body)
 
     def vanish(self, user_id: UserId, *, for_good: bool) -> list[BubbleUpdated]:
@@ -157,7 +154,7 @@ class LiveSpace:
         body = self.bodies.get(user_id)
         if body is None:
             return []
-        self.interest.remove(user_id)
+        self.sights.vanish(user_id)
         self.outbox.pop(user_id, None)
         body.is_here, body.gone_at, body.by, body.wish = False, monotonic(), None, None
         self._unsettle(self._lease)
@@ -183,38 +180,6 @@ class LiveSpace:
             elif gone_for > self._lease:
                 body.area_id = None
 
-    def watch(self, connection: Connection) -> None:
-        """It has just been told where everybody is."""
-        self.unwatch(connection)
-        viewer = self._viewers[connection] = Viewer(connection)
-        self.interest.watch(viewer)
-
-    def show_all(self, connection: Connection) -> None:
-        """With the next tick: it has not been told where anybody is."""
-        viewer = self._viewers.get(connection)
-        if viewer is not None:
-            self.interest.refresh(viewer)
-            self._wake(self)
-
-    def unwatch(self, connection: Connection) -> None:
-        viewer = self._viewers.pop(connection, None)
-        self._corrections.pop(connection, None)
-        if viewer is not None:
-            self.interest.unwatch(viewer)
-        body = self.bodies.get(connection.user_id)
-        if body is not None and body.by is connection:
-            body.by = None
-
-    def resume(self, connection: Connection) -> None:
-        """Its socket takes again: it is shown all that it sees."""
-        viewer = self._viewers.get(connection)
-        if viewer is not None and viewer.has_missed:
-            viewer.has_missed = False
-            self.show_all(connection)
-            body = self.bodies.get(connection.user_id)
-            if body is not None:
-                self._correct(body, connection)
-
     # ---- walking
 
     def walk(self, body: Body, x: float, y: float, direction: Direction, by: Connection | None) -> None:
@@ -239,7 +204,7 @@ class LiveSpace:
         if step.door is not None:
             self._knock(body, step.door, Wish(x, y, direction, by, now))
         elif by is not None and (abs(step.x - x) > ROUNDED or abs(step.y - y) > ROUNDED):
-            self._correct(body, by)
+            self.sights.correct(body, by)
 
     def _turn(self, body: Body, direction: Direction) -> None:
         if direction != body.direction:
@@ -267,15 +232,10 @@ class LiveSpace:
         """Where it is now. *is_news*: to the other nodes, too."""
         if not body.is_here:
             return
-        self.interest.put(body.user_id, body.x, body.y, body.direction)
+        self.sights.put(body)
         if is_news:
             self.outbox[body.user_id] = self.unsaved[body.user_id] = body
         self._unsettle(AT_REST)
-        self._wake(self)
-
-    def _correct(self, body: Body, connection: Connection) -> None:
-        self._corrections[connection] = body
-        self._wake(self)
 
     def _unsettle(self, seconds: float) -> None:
         until = monotonic() + seconds + 1.0
@@ -289,7 +249,7 @@ class LiveSpace:
             return
         if body.refused is not None and wish.at < body.refused.get(area_id, 0.0):
             if wish.by is not None:
-                self._correct(body, wish.by)
+                self.sights.correct(body, wish.by)
             return
         body.asks_for = area_id
         self._asks.enter_area(self.room_id, area_id, body.user_id)
@@ -329,11 +289,11 @@ class LiveSpace:
         if body.area_id == area_id:
             body.area_id = None
         self._put_right(body)  # the area may have been made around them
-        if wish is not None and wish.by is not None and wish.by in self._viewers:
+        if wish is not None and wish.by is not None and self.sights.has(wish.by):
             frame = wish.by.dialect.error(error, "update_position", UNSET)
             if frame is not None:
                 wish.by.write(frame)
-            self._correct(body, wish.by)
+            self.sights.correct(body, wish.by)
 
     def _put_right(self, body: Body) -> None:
         """Out of what is solid, and of areas that they were not let into."""
@@ -342,9 +302,7 @@ class LiveSpace:
             return
         body.x, body.y, body.moved_at, body.by = x, y, monotonic(), None
         self._show(body)
-        for connection in self._viewers:
-            if connection.user_id == body.user_id:
-                self._correct(body, connection)
+        self.sights.correct_all(body)
 
     # ---- what the log says
 
@@ -459,58 +417,7 @@ class LiveSpace:
             if body.is_here or (body.gone_at is not None and now - body.gone_at < self._lease)
         }
 
-    # ---- ticks
-
-    @property
-    def is_settled(self) -> bool:
-        return self.interest.is_settled and not self._corrections
-
-    def tick(self, at: int) -> None:
-        """*at*: milliseconds since 1970."""
-        for telling in self.interest.tick():
-            self._tell(telling, at)
-        corrections, self._corrections = self._corrections, {}
-        for connection, body in corrections.items():
-            if connection.paused_since is not None:
-                if connection in self._viewers:
-                    self._viewers[connection].has_missed = True
-                continue
-            frame = connection.dialect.encode(self.position(body), False)
-            if frame is not None:
-                connection.write(frame)
-
-    def position(self, body: Body) -> PositionUpdated:
-        return PositionUpdated(
-            room_id=self.room_id,
-            user_id=body.user_id,
-            x=round(body.x, 2),
-            y=round(body.y, 2),
-            direction=body.direction,
-        )
-
-    def _tell(self, telling: Telling[Viewer], at: int) -> None:
-        """To all viewers what was built once for each dialect; but who walks is not told by single events of the very
-        steps that they took."""
-        moves = telling.moves
-        batches: dict[str, bytes] = {}
-        for viewer in telling.viewers:
-            connection = viewer.connection
-            if connection.paused_since is not None:
-                viewer.has_missed = True
-                continue
-            dialect = connection.dialect
-            if dialect.batches_moves:
-                data = batches.get(dialect.name)
-                if data is None:
-                    frame = dialect.moves(self.room_id, at, [move.part(dialect) for move in moves], telling.gone)
-                    data = batches[dialect.name] = frame or b""
-            else:
-                body = self.bodies.get(viewer.user_id)
-                skipped = viewer.user_id if body is not None and body.by is connection else None
-                data = b"".join(move.frame(dialect) for move in moves if move.event.user_id != skipped)
-            if data:
-                self._counters.moves += len(moves)
-                connection.write(data)
+    # ---- the other nodes, and a restart
 
     def moved(self) -> list[Moved]:
         """The steps that the other nodes are still to be told."""

@@ -1,42 +1,41 @@
 """The spaces: all floors that somebody of this node stands on, and the one clock that they tick by."""
 
 import asyncio
-import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
+
+from msgspec import Struct
 
 from tertulia.domain.clock import Clock
 from tertulia.domain.commands import OpenedFloor
 from tertulia.domain.errors import NoSpace, NotThere, TertuliaError
 from tertulia.domain.events import BubbleUpdated, DurableEvent, PositionUpdated, RoomUpdated, StayBegan
 from tertulia.domain.ids import RoomId, Seq, UserId
-from tertulia.domain.models import Actor, Direction, Occupant, Place, Room, Seat, Stay, Voice
+from tertulia.domain.models import Actor, Direction, Occupant, Place, Room, Voice
 from tertulia.fanout.backplane import AnyWord, Passed, Retreated, Strolled, Whereabouts
 from tertulia.fanout.connection import Connection
 from tertulia.fanout.counters import Counters
+from tertulia.fanout.holdings import SETTLED, Holdings
 from tertulia.fanout.occupancy import Occupancy, Spot
 from tertulia.fanout.space import Asks, LiveSpace, Moved
 from tertulia.fanout.visits import Visits
 
 TICK = 0.05
 """Seconds between two tellings of who is where."""
-SETTLED = 2.0
-"""Seconds after a step in which the store may not know yet what it led to."""
 READ_AGAIN = 0.5
 """Seconds between two tries to read a floor anew."""
 BUBBLE_BEAT = 0.5
 """Seconds between two looks at who stands together."""
 
 
-class Spacing:
+class Spacing(Struct, frozen=True):
     """How long things of the space are kept, in seconds: *lease* a seat of somebody who is gone, *kept* their place,
     *visit* somebody who is there without a socket and is not heard of."""
 
-    __slots__ = ("kept", "lease", "visit")
-
-    def __init__(self, lease: float = 30.0, kept: float = 600.0, visit: float = 300.0) -> None:
-        self.lease, self.kept, self.visit = lease, kept, visit
+    lease: float = 30.0
+    kept: float = 600.0
+    visit: float = 300.0
 
 
 class Spaces:
@@ -69,6 +68,7 @@ class Spaces:
         self._beat_timer: asyncio.TimerHandle | None = None
         self._next_tick = 0.0
         self._tasks: set[asyncio.Future[None]] = set()
+        self.holdings = Holdings(self._spaces, occupancy, SETTLED)
         self._visits = Visits(occupancy, spacing.visit)
         self._sees: dict[str, bool] = {}
 
@@ -116,7 +116,7 @@ class Spaces:
             space.appear(one.user_id, one.x, one.y)
         for connection in self._present(room_id):
             self.watch(connection, room_id)
-            space.show_all(connection)
+            space.sights.show_all(connection)
         self._say(Whereabouts(room_id), room_id)
         return space
 
@@ -209,18 +209,18 @@ class Spaces:
         """It has just been told where everybody is."""
         space = self._spaces.get(room_id)
         if space is not None and self._can_see(connection):
-            space.watch(connection)
+            space.sights.watch(connection)
 
     def unwatch(self, connection: Connection, room_id: RoomId) -> None:
         space = self._spaces.get(room_id)
         if space is not None:
-            space.unwatch(connection)
+            space.sights.unwatch(connection)
 
     def resume(self, connection: Connection) -> None:
         for room_id in connection.rooms:
             space = self._spaces.get(room_id)
             if space is not None:
-                space.resume(connection)
+                space.sights.resume(connection)
 
     def _can_see(self, connection: Connection) -> bool:
         """Whether its dialect has words for positions."""
@@ -345,10 +345,15 @@ class Spaces:
         space = self._spaces.get(room_id)
         return (False, None) if space is None else space.find_area_talk(user_id)
 
-    def began(self, notice: StayBegan) -> None:
+    def began(self, notice: StayBegan, connections: Iterable[Connection]) -> None:
+        """*connections*: their user's; those that are in the parent are let into the talk."""
         space = self._spaces.get(notice.parent_id)
         if space is not None:
             space.began(notice.user_id, notice.room_id)
+        for connection in connections:
+            parent = connection.rooms.get(notice.parent_id)
+            if parent is not None and parent.is_present and connection.on_talk is not None:
+                connection.on_talk(notice.room_id)
 
     def talks_of(self, room_id: RoomId, user_id: UserId) -> list[RoomId]:
         """The talks that somebody is in, as far as it is known here: the store knows better."""
@@ -359,51 +364,6 @@ class Spaces:
         """They are not in that talk."""
         for space in self._spaces.values():
             space.ended(talk_id, user_id)
-
-    def compare(self, stays: Collection[Stay]) -> None:
-        """*stays*: all that are open, as the store knew them a moment ago."""
-        is_open = {(one.talk_id, one.user_id) for one in stays}
-        for space in self._spaces.values():
-            space.compare(is_open)
-
-    def has_risen(self, seat: Seat) -> bool:
-        """Somebody of this node, who is in the room and has got up, of which the store could not be told."""
-        space = self._spaces.get(seat.room_id)
-        body = None if space is None else space.bodies.get(seat.user_id)
-        if body is None or not body.is_here or not self._occupancy.is_own(seat.room_id, seat.user_id):
-            return False
-        return body.seat is None and body.risen_from == seat.object_id and monotonic() - body.seen_at > SETTLED
-
-    def has_left(self, stay: Stay) -> bool:
-        """Somebody of this node, who is in the room, and neither in the area of that stay nor on their way in or out."""
-        space = self._spaces.get(stay.parent_id)
-        body = None if space is None else space.bodies.get(stay.user_id)
-        if body is None or not body.is_here or not self._occupancy.is_own(stay.parent_id, stay.user_id):
-            return False
-        return body.area_id != stay.area_id and body.asks_for is None and monotonic() - body.seen_at > SETTLED
-
-    def ask_again(self, stays: Collection[Stay]) -> None:
-        """For those of this node who stand in an area that the store does not know them in: another node took them for
-        gone, perhaps. *stays*: all that are open."""
-        known = {(one.parent_id, one.area_id, one.user_id) for one in stays}
-        for space in self._spaces.values():
-            for body in space.bodies.values():
-                if (
-                    body.area_id is not None
-                    and (space.room_id, body.area_id, body.user_id) not in known
-                    and self._occupancy.is_own(space.room_id, body.user_id)
-                    and monotonic() - body.seen_at > SETTLED
-                ):
-                    space.ask_again(body, body.area_id)
-
-    def has_gone(self, room_id: RoomId, talk_id: RoomId, user_id: UserId) -> bool:
-        """Somebody who is in the room, and not in the bubble of that talk; a room's keeper alone knows."""
-        space = self._spaces.get(room_id)
-        body = None if space is None else space.bodies.get(user_id)
-        if space is None or body is None or not body.is_here or not self._occupancy.is_keeper(room_id):
-            return False
-        bubble = space.bubbles.find(user_id)
-        return bubble is None or (bubble.talk_id is not None and bubble.talk_id != talk_id)
 
     def bubbles(self, room_id: RoomId) -> list[BubbleUpdated]:
         space = self._spaces.get(room_id)
@@ -475,19 +435,19 @@ class Spaces:
     def _tick(self) -> None:
         """On absolute time, so that it does not drift; but what took long is followed by a rest as long."""
         loop = asyncio.get_running_loop()
-        began, at = loop.time(), int(time.time() * 1000)
+        began, at = loop.time(), int(self._clock().timestamp() * 1000)
         dirty, self._dirty = self._dirty, {}
         self._timer = None
         for space in dirty:
             if space.room_id not in self._spaces:
                 continue
-            space.tick(at)
+            space.sights.tick(at)
             self._occupancy.relist(space.room_id)
             if self._occupancy.has_peers:
                 self._say_moves(space, space.moved())
             else:
                 space.outbox.clear()
-            if not space.is_settled:
+            if not space.sights.is_settled:
                 self._dirty[space] = None
         ended = loop.time()
         self._next_tick = max(self._next_tick + TICK, ended + min(ended - began, 10 * TICK))

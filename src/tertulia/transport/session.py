@@ -16,14 +16,15 @@ from tertulia.domain import errors as e
 from tertulia.domain.clock import Clock
 from tertulia.domain.events import DurableEvent, RoomDeleted, UserTyping
 from tertulia.domain.ids import RoomId, UserId
-from tertulia.domain.models import Access, Occupant
-from tertulia.fanout import Connection, Hub, Spot
+from tertulia.domain.models import Access
+from tertulia.fanout import Connection, Hub
 from tertulia.protocol.dialect import CloseReason, Dialect, Entered, Request, Resume
 from tertulia.protocol.session import HangUp, Later, Pace, Refuse, Session
 from tertulia.protocol.socket import Socket
 from tertulia.services.authenticator import Authenticator
 from tertulia.services.executor import Executor, fault_of_ours
 from tertulia.transport.credentials import Credential, Kind
+from tertulia.transport.entering import how_to_go_on, occupant, reason_for
 
 FIRST_FRAME_WITHIN = 5.0
 """Seconds that a socket without a token has for its `authenticate` frame."""
@@ -39,18 +40,6 @@ MOST_TYPED = 256
 """Places of which it is remembered when one was typing there."""
 
 log = logging.getLogger("tertulia.session")
-
-REASONS: tuple[tuple[type[e.TertuliaError], CloseReason], ...] = (
-    (e.MissingToken, CloseReason.MISSING_TOKEN),
-    (e.Unauthenticated, CloseReason.INVALID_TOKEN),
-    (e.NoSuchRoom, CloseReason.NO_SUCH_ROOM),
-    (e.NotAMember, CloseReason.NOT_A_MEMBER),
-    (e.Banned, CloseReason.NOT_A_MEMBER),
-    (e.Forbidden, CloseReason.FORBIDDEN),
-    (e.Unavailable, CloseReason.OVERLOADED),
-    (e.TooFast, CloseReason.TOO_FAST),
-)
-"""Why a socket is hung up on when what it was opened for is refused."""
 
 
 class Lobby(Struct, frozen=True):
@@ -73,25 +62,10 @@ class SocketSession:
     """
 
     __slots__ = (
-        "_address",
-        "_backlog",
-        "_connection",
-        "_credential",
-        "_dialect",
-        "_in_band",
-        "_is_paused",
-        "_late",
-        "_lobby",
-        "_posted",
-        "_refusal",
-        "_room_id",
-        "_session",
-        "_socket",
-        "_task",
-        "_timer",
-        "_typed_at",
+        "_address", "_backlog", "_connection", "_credential", "_dialect", "_in_band", "_is_paused", "_late",
+        "_lobby", "_posted", "_refusal", "_room_id", "_session", "_socket", "_task", "_timer", "_typed_at",
         "_user_id",
-    )
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -511,33 +485,3 @@ class SocketSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def reason_for(error: e.TertuliaError) -> CloseReason:
-    return next((reason for family, reason in REASONS if isinstance(error, family)), CloseReason.FAULT)
-
-
-def how_to_go_on(command: c.EnterRoom, snapshot: c.Snapshot) -> Resume:
-    if command.from_stay:
-        return Resume.RESUMED
-    if command.after is None:
-        return Resume.FRESH
-    if not snapshot.since <= command.after <= snapshot.seq or command.epoch not in (None, snapshot.epoch):
-        return Resume.RESET  # another log than the one the client knows: a restored backup
-    return Resume.RESUMED
-
-
-def occupant(connection: Connection, status: str, spot: Spot | None) -> Occupant:
-    """Somebody who is about to be in a room."""
-    actor = connection.actor
-    if spot is None:
-        return Occupant(user_id=actor.user_id, username=actor.username, status=status)
-    return Occupant(
-        user_id=actor.user_id,
-        username=actor.username,
-        x=spot.x,
-        y=spot.y,
-        direction=spot.direction,
-        status=status,
-        last_seen=spot.last_seen,
-    )

@@ -144,7 +144,7 @@ class Steward:
         held |= {(one.parent_id, one.user_id) for one in leases.stays}
         over = self._who_is_gone(held)
         for seat in leases.seats:
-            if (seat.room_id, seat.user_id) in over or self._hub.spaces.has_risen(seat):
+            if (seat.room_id, seat.user_id) in over or self._hub.spaces.holdings.has_risen(seat):
                 await self._try(c.FreeSeat(room_id=seat.room_id, user_id=seat.user_id))
         for room_id, user_id in {
             (one.parent_id, one.user_id) for one in leases.stays if one.area_id is not None
@@ -152,8 +152,8 @@ class Steward:
             await self._try(c.LeaveArea(room_id=room_id, area_id=None, user_id=user_id))
         await self._look_at_areas([one for one in leases.stays if one.area_id is not None], over)
         await self._look_at_bubbles([one for one in leases.stays if one.area_id is None], over)
-        self._hub.spaces.ask_again(leases.stays)
-        self._hub.spaces.compare(leases.stays)
+        self._hub.spaces.holdings.ask_again(leases.stays)
+        self._hub.spaces.holdings.compare(leases.stays)
 
     def _who_is_gone(self, held: Collection[tuple[RoomId, UserId]]) -> set[tuple[RoomId, UserId]]:
         now, occupancy = monotonic(), self._hub
@@ -164,7 +164,7 @@ class Steward:
     async def _look_at_areas(self, stays: Collection[Stay], over: Collection[tuple[RoomId, UserId]]) -> None:
         """Who walked out of an area while the store could not be told."""
         for stay in stays:
-            if (stay.parent_id, stay.user_id) not in over and self._hub.spaces.has_left(stay):
+            if (stay.parent_id, stay.user_id) not in over and self._hub.spaces.holdings.has_left(stay):
                 await self._try(c.LeaveArea(room_id=stay.parent_id, area_id=stay.area_id, user_id=stay.user_id))
 
     async def _look_at_bubbles(self, stays: Collection[Stay], over: Collection[tuple[RoomId, UserId]]) -> None:
@@ -173,7 +173,11 @@ class Steward:
             talks.setdefault(stay.talk_id, []).append(stay)
         for talk_id, there in talks.items():
             left = [one.user_id for one in there if (one.parent_id, one.user_id) not in over]
-            left = [user_id for user_id in left if not self._hub.spaces.has_gone(there[0].parent_id, talk_id, user_id)]
+            left = [
+                user_id
+                for user_id in left
+                if not self._hub.spaces.holdings.has_gone(there[0].parent_id, talk_id, user_id)
+            ]
             if len(left) < len(there):
                 await self._try(c.Gather(talk_id=talk_id, user_ids=left))
 

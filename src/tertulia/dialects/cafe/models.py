@@ -336,6 +336,7 @@ class NewChatMessage(Body):
     room_id: Id = Field(examples=[1])
     message: Text = Field(examples=["Hello everyone!"])
     nonce: Nonce | None = None
+    nearby: bool = False
 
 
 class ChatMessage(Shape):

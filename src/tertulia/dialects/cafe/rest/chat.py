@@ -35,7 +35,9 @@ def chat(api: APIRouter, door: Door) -> None:
         **problems(401, 403, 404, 409),
     )
     async def chat_message(body: models.NewChatMessage, actor: Who) -> models.SentChatMessage:
-        command = c.SendMessage(room_id=RoomId(body.room_id), content=body.message, nonce=body.nonce)
+        command = c.SendMessage(
+            room_id=RoomId(body.room_id), content=body.message, nonce=body.nonce, nearby=body.nearby
+        )
         return await send(door, command, actor, models.SentChatMessage)
 
     @api.get("/chat/websocket-info", tags=CHAT, **problems())

@@ -1,0 +1,64 @@
+"""Holdings: what the store says that people hold by being there, compared with where they are."""
+
+from collections.abc import Collection, Mapping
+from time import monotonic
+
+from tertulia.domain.ids import RoomId, UserId
+from tertulia.domain.models import Seat, Stay
+from tertulia.fanout.occupancy import Occupancy
+from tertulia.fanout.space import LiveSpace
+
+SETTLED = 2.0
+"""Seconds after a step in which the store may not know yet what it led to."""
+
+
+class Holdings:
+    """Of all *spaces* of this node. *settled*: seconds after a step in which nothing is concluded from it."""
+
+    def __init__(self, spaces: Mapping[RoomId, LiveSpace], occupancy: Occupancy, settled: float) -> None:
+        self._spaces, self._occupancy, self._settled = spaces, occupancy, settled
+
+    def compare(self, stays: Collection[Stay]) -> None:
+        """*stays*: all that are open, as the store knew them a moment ago."""
+        is_open = {(one.talk_id, one.user_id) for one in stays}
+        for space in self._spaces.values():
+            space.compare(is_open)
+
+    def has_risen(self, seat: Seat) -> bool:
+        """Somebody of this node, who is in the room and has got up, of which the store could not be told."""
+        space = self._spaces.get(seat.room_id)
+        body = None if space is None else space.bodies.get(seat.user_id)
+        if body is None or not body.is_here or not self._occupancy.is_own(seat.room_id, seat.user_id):
+            return False
+        return body.seat is None and body.risen_from == seat.object_id and monotonic() - body.seen_at > self._settled
+
+    def has_left(self, stay: Stay) -> bool:
+        """Somebody of this node, who is in the room, and neither in the area of that stay nor on their way in or out."""
+        space = self._spaces.get(stay.parent_id)
+        body = None if space is None else space.bodies.get(stay.user_id)
+        if body is None or not body.is_here or not self._occupancy.is_own(stay.parent_id, stay.user_id):
+            return False
+        return body.area_id != stay.area_id and body.asks_for is None and monotonic() - body.seen_at > self._settled
+
+    def ask_again(self, stays: Collection[Stay]) -> None:
+        """For those of this node who stand in an area that the store does not know them in: another node took them for
+        gone, perhaps. *stays*: all that are open."""
+        known = {(one.parent_id, one.area_id, one.user_id) for one in stays}
+        for space in self._spaces.values():
+            for body in space.bodies.values():
+                if (
+                    body.area_id is not None
+                    and (space.room_id, body.area_id, body.user_id) not in known
+                    and self._occupancy.is_own(space.room_id, body.user_id)
+                    and monotonic() - body.seen_at > self._settled
+                ):
+                    space.ask_again(body, body.area_id)
+
+    def has_gone(self, room_id: RoomId, talk_id: RoomId, user_id: UserId) -> bool:
+        """Somebody who is in the room, and not in the bubble of that talk; a room's keeper alone knows."""
+        space = self._spaces.get(room_id)
+        body = None if space is None else space.bodies.get(user_id)
+        if space is None or body is None or not body.is_here or not self._occupancy.is_keeper(room_id):
+            return False
+        bubble = space.bubbles.find(user_id)
+        return bubble is None or (bubble.talk_id is not None and bubble.talk_id != talk_id)
