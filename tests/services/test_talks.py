@@ -1,8 +1,10 @@
 """Talks: who is let in, who hears, and who may read what afterwards."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from tertulia.domain.events import (
     MemberAdded,
     MemberRemoved,
     MemberUpdated,
+    MessageDeleted,
     MessageEdited,
     MessageSent,
     RoomDeleted,
@@ -255,6 +258,70 @@ async def test_one_reads_exactly_what_was_said_while_one_stood_there(scene: Scen
     assert [event.content for event in await scene.log(world.room.id) if isinstance(event, MessageSent)] == []
 
 
+async def live(world: World, crowd: list[Actor], chance: Random) -> list[Any]:
+    """Somebody does something, many times over. What was told of the talk while they did."""
+    scene, said = world.scene, []
+    talk_id = (await world.come(crowd[0])).talk_id
+    for number in range(40):
+        who = chance.choice(crowd)
+        author, message_id = chance.choice(said) if said else (who, 0)
+        do = {
+            "come": lambda who=who: world.come(who),
+            "go": lambda who=who: world.go(who),
+            "say": lambda who=who, number=number: world.say(who, f"said {number}"),
+            "reply": lambda who=who, number=number, to=message_id: world.say(who, f"reply {number}", reply_to=to),
+            "edit": lambda who=author, number=number, which=message_id: scene.do(
+                who, c.EditMessage(message_id=which, content=f"edited {number}")
+            ),
+            "delete": lambda who=author, which=message_id: scene.do(who, c.DeleteMessage(message_id=which)),
+        }
+        kind = chance.choices(list(do), [4, 3, 6, 3, 4, 1])[0]
+        with contextlib.suppress(TertuliaError):
+            sent = await do[kind]()
+            if kind in {"say", "reply"} and sent.talk_id == talk_id:
+                said.append((who, sent.message_id))
+    return [event for event in scene.events if event.room_id == talk_id]
+
+
+def heard_by(who: Actor, told: list[Any]) -> list[Any]:
+    """What lies within their stays."""
+    found, is_there = [], False
+    for event in told:
+        is_theirs = isinstance(event, MemberAdded | MemberRemoved) and event.user_id == who.user_id
+        if is_there or is_theirs:
+            found.append(event)
+        if is_theirs:
+            is_there = isinstance(event, MemberAdded)
+    return found
+
+
+async def test_whatever_is_done_one_reads_what_one_has_heard(scene: Scene) -> None:
+    for life in range(4):
+        world, crowd = await world_of(scene, *(f"{name}{life}" for name in ("ana", "ben", "cleo")))
+        told = await live(world, crowd, Random(life))
+        deleted = {event.message_id for event in told if isinstance(event, MessageDeleted)}
+        for who in crowd:
+            heard = heard_by(who, told)
+            if not heard:
+                continue
+            texts = {one.message_id: one.content for one in heard if isinstance(one, MessageSent | MessageEdited)}
+            texts |= dict.fromkeys(deleted, "")
+            sent = {event.message_id: event for event in heard if isinstance(event, MessageSent)}
+
+            page = await scene.do(who, c.ListMessages(room_id=told[0].room_id, limit=100))
+            assert {one.id: one.content for one in page.items} == {one: texts[one] for one in sent}
+            for one in page.items:
+                assert (one.quote is not None) == (one.reply_to in sent)
+                assert one.quote is None or one.quote.text == texts[one.reply_to]
+                assert await scene.do(who, c.GetMessage(message_id=one.id)) == one
+            log = await scene.do(who, c.ListEvents(room_id=told[0].room_id, limit=100))
+            assert [event.seq for event in log.items] == [event.seq for event in heard]
+            for event in log.items:
+                if isinstance(event, MessageSent | MessageEdited):
+                    assert event.content == texts[event.message_id]
+            assert (log.head, log.has_more) == (heard[-1].seq, False)
+
+
 async def test_the_talk_of_a_bubble_is_read_by_who_heard_it(scene: Scene) -> None:
     world, (ana, ben, cleo) = await world_of(scene, "ana", "ben", "cleo")
     world.stand_together("b1", ana, ben)
@@ -376,6 +443,19 @@ async def test_what_is_deleted_is_deleted_for_all_and_the_author_may_do_so_from_
     await reads(scene, ben, talk_id, [""], is_there=False)
     assert await by_pages(scene, ana, talk_id) == [""]
     assert "too much" not in str(await scene.everything())
+
+
+async def test_a_moderator_who_is_there_moderates_what_they_have_heard(scene: Scene) -> None:
+    world, (ana, ben) = await world_of(scene, "ana", "ben")
+    await world.come(ben)
+    secret = await world.say(ben, "before she came")
+    await world.come(ana)
+    heard = await world.say(ben, "rude")
+    await scene.refuses(NoSuchMessage, ana, c.DeleteMessage(message_id=secret.message_id))
+    await scene.do(ana, c.DeleteMessage(message_id=heard.message_id))
+    await world.go(ana)
+    later = await world.say(ben, "rude again")
+    await scene.refuses(NoSuchMessage, ana, c.DeleteMessage(message_id=later.message_id))
 
 
 async def test_one_replies_to_what_one_has_heard_and_it_is_quoted_to_who_has_heard_it(scene: Scene) -> None:
@@ -508,6 +588,10 @@ async def test_whether_a_talk_is_private_never_changes(any_scene: Scene) -> None
     assert await by_pages(scene, ben, quiet) == ["quietly"]
     await exists_not(scene, ben, secret)
     assert await by_pages(scene, ana, secret) == ["secret", "secret again"]
+    await change(is_private=True, name="Snug")
+    await world.go(ana)
+    await world.come(ana)
+    assert (await scene.do(ana, c.GetRoom(room_id=secret))).name == "Snug"
 
 
 async def test_admins_of_the_server_do_not_read_private_talks(any_scene: Scene) -> None:

@@ -220,6 +220,7 @@ def _enter_area(work: Work, command: c.EnterArea) -> Stay:
         talk = stored.make_talk(work, command.room_id, area=area)
     work.lock(talk.id, *(stay.talk_id for stay in elsewhere))
     stored.leave_talks(work, standing.room, elsewhere, member.username, LeaveReason.LEFT, member.user_id)
+    stored.rename_talk(work, talk, area.name, member.user_id)
     [stay] = stored.begin_stays(work, talk, [member])
     return stay
 

@@ -17,7 +17,7 @@ from tertulia.domain.ids import MAX_ID, RoomId, Seq, UserId
 from tertulia.domain.models import Area, Membership, Page, Room, Stay
 from tertulia.domain.roles import LeaveReason, RoomKind
 from tertulia.store.members import begin_memberships, end_memberships, find_members, update_member
-from tertulia.store.rooms import insert_room, list_given, update_room
+from tertulia.store.rooms import get_room_of_nobody, insert_room, list_given, update_room
 from tertulia.store.tables import memberships, room_log, rooms, stays, users
 from tertulia.store.work import Reader, Work
 
@@ -35,6 +35,7 @@ class Talk(Struct, frozen=True):
     area_id: int | None
     is_private: bool
     member_count: int
+    name: str = ""
 
 
 # ---- finding and making them
@@ -76,7 +77,13 @@ def make_talk(work: Work, parent_id: RoomId, *, area: Area | None = None, bubble
         created_at=work.now,
         updated_at=work.now,
     )
-    return Talk(insert_room(work, room), parent_id, room.area_id, room.is_private, 0)
+    return Talk(insert_room(work, room), parent_id, room.area_id, room.is_private, 0, room.name)
+
+
+def rename_talk(work: Work, talk: Talk, name: str, by: UserId) -> None:
+    """As its area is called by now. Harmless when it is called so."""
+    if talk.name != name:
+        update_room(work, msgspec.structs.replace(get_room_of_nobody(work, talk.id), name=name), by)
 
 
 def _is_secret(area: Area) -> bool:
@@ -84,9 +91,9 @@ def _is_secret(area: Area) -> bool:
     return area.is_private or not area.keeps_talk
 
 
-_TALKS = select(rooms.c.id, rooms.c.parent_id, rooms.c.area_id, rooms.c.is_private, rooms.c.member_count).where(
-    rooms.c.archived_at.is_(None)
-)
+_TALKS = select(
+    rooms.c.id, rooms.c.parent_id, rooms.c.area_id, rooms.c.is_private, rooms.c.member_count, rooms.c.name
+).where(rooms.c.archived_at.is_(None))
 
 
 def _talk(reader: Reader, wanted: Select[Any]) -> Talk | None:
