@@ -58,12 +58,15 @@ class Walked(Framed):
 
     def __init__(self, event: PositionUpdated) -> None:
         super().__init__(event)
-        self.parts: dict[str, Raw] = {}
+        self.parts: dict[str, Raw] | None = None
 
     def part(self, dialect: Dialect) -> Raw:
-        part = self.parts.get(dialect.name)
+        parts = self.parts
+        if parts is None:
+            parts = self.parts = {}
+        part = parts.get(dialect.name)
         if part is None:
-            part = self.parts[dialect.name] = dialect.move(self.event)
+            part = parts[dialect.name] = dialect.move(self.event)
         return part
 
 
