@@ -5,14 +5,14 @@ So are the walks: far and near, along edges and into corners, by people who come
 Each walk is gone on from the exact place, and from the one shown, which is rounded. What has happened is judged by exact
 arithmetic, in fractions, and by a look at many points of each way: by none of the code that is tested.
 
-Each of these changes was tried, and fails here: no skin · none about areas · no rounding of what is shown · only the end
-of a way looked at · what was left not in the way · the far side of a thin wall taken for the near one · cells that
-forget nothing, or look no farther than themselves · a budget that is refilled beyond its burst, or by a clock that
-is looked at twice.
+Each of these changes was tried, and fails here: no skin · no gates · no rounding of what is shown · things turned the
+other way · of a far way only its beginning looked at · cells that forget nothing, or look no farther than themselves ·
+a budget that is refilled beyond its burst, or for the same time twice.
 """
 
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from math import cos, hypot, inf, radians, sin
 
@@ -108,9 +108,15 @@ def goal(floor, move, x, y):
 
 def corners(one, grown=0):
     """Clockwise, in fractions."""
-    x, y, width, height = (Fraction(n) for n in (one.x, one.y, one.width, one.height))
-    if one.rotation % 180 == 0:
-        left, top, right, bottom = x, y, Fraction(one.x + one.width), Fraction(one.y + one.height)
+    return corners_of(one.x, one.y, one.width, one.height, one.rotation, grown)
+
+
+@lru_cache(maxsize=200)
+def corners_of(x, y, width, height, rotation, grown):
+    right, bottom = Fraction(x + width), Fraction(y + height)
+    x, y, width, height = (Fraction(n) for n in (x, y, width, height))
+    if rotation % 180 == 0:
+        left, top, grown = x, y, max(grown, -(right - x) / 2, -(bottom - y) / 2)
         return [
             (left - grown, top - grown),
             (right + grown, top - grown),
@@ -119,10 +125,10 @@ def corners(one, grown=0):
         ]
     grown -= INEXACT
     across, down = max(width / 2 + grown, Fraction(0)), max(height / 2 + grown, Fraction(0))
-    if one.rotation % 90 == 0:
+    if rotation % 90 == 0:
         c, s = Fraction(0), Fraction(1)
     else:
-        c, s = Fraction(cos(radians(one.rotation))), Fraction(sin(radians(one.rotation)))
+        c, s = Fraction(cos(radians(rotation))), Fraction(sin(radians(rotation)))
     middle_x, middle_y = x + width / 2, y + height / 2
     return [
         (middle_x + a * c - b * s, middle_y + a * s + b * c)
@@ -200,7 +206,7 @@ def judge(floor, start, step, reach, inside, *, is_exact):
     assert step.area_id in {None, inside}
     way = exact(start), exact(end)
     for one in solid:
-        shape = corners(one, SKIN if is_exact else 0)
+        shape = corners(one, SKIN if is_exact else -INEXACT)
         assert not passes(shape, *way)
         if one.width == 0 or one.height == 0:
             is_shown_on_it = not is_exact and passes(corners(one, ROUNDING), way[0], way[0])
@@ -239,7 +245,7 @@ def judge_words(floor, step, start, wish, reach):
 
 
 @given(solids, tiles, st.tuples(anywhere, anywhere), st.lists(st.tuples(moves, reaches, st.booleans()), max_size=12))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=80)
 def test_whoever_walks_is_where_they_may_be_and_went_through_nothing(things, places, start, steps):
     for is_exact in (True, False):
         floor = floor_of(things, areas_on(places))
@@ -286,7 +292,7 @@ def walls(draw):
     st.tuples(st.floats(-30, 30), st.floats(-30, 30)),
     st.lists(st.tuples(moves, reaches), max_size=15),
 )
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60)
 def test_nobody_gets_to_the_other_side_of_a_wall_of_tiles(wall, start, steps):
     tiles, side, (x, y) = wall
     floor = floor_of(tiles)
@@ -310,7 +316,7 @@ def test_nobody_gets_to_the_other_side_of_a_wall_of_tiles(wall, start, steps):
     st.lists(st.tuples(st.one_of(st.just(0.0), st.floats(0, 0.5), st.floats(0, 5)), moves), min_size=1, max_size=25),
     solids,
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_nobody_is_faster_than_the_limit(speed, steps, things):
     floor = floor_of(things, width=5000.0, height=5000.0, speed=speed)
     budget, now, place = Budget(), 1000.0, floor.settle(120.0, 80.0, inside=None)
@@ -339,7 +345,7 @@ def test_nobody_is_faster_than_the_limit(speed, steps, things):
     st.lists(st.tuples(st.sampled_from(["place", "move", "remove", "open"]), st.integers(0, 8)), max_size=12),
     st.lists(st.tuples(anywhere, anywhere), min_size=2, max_size=6),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_a_floor_that_was_changed_is_like_one_made_anew(things, others, changes, points):
     floor, there = floor_of(things), {one.id: one for one in things}
     said = {"user_id": 1, "username": "ana", "created_at": NOW, "room_id": 1}
@@ -366,7 +372,7 @@ def test_a_floor_that_was_changed_is_like_one_made_anew(things, others, changes,
 
 
 @given(solids, tiles, st.tuples(anywhere, anywhere), st.integers(0, 6))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60)
 def test_wherever_one_is_settled_one_may_stand_and_stays(things, places, point, inside):
     floor = floor_of(things, areas_on(places))
     x, y = floor.settle(*point, inside=inside)

@@ -13,6 +13,7 @@ from tertulia.domain.events import (
     RoomUpdated,
     ToolUsed,
 )
+from tertulia.domain.geometry import entry, rectangle
 from tertulia.domain.models import Area, Point, Room, Space, SpaceObject
 from tertulia.domain.roles import RoomKind
 from tertulia.fanout.budget import Budget
@@ -251,6 +252,30 @@ def test_a_wide_floor_remembers_no_more_than_so_many_cells():
     assert walk(there, (49_999.0, 10.0), (50_005.0, 10.0)).blocked_by == "solid"
 
 
+def test_who_stands_at_the_border_of_a_cell_meets_what_is_beyond_it():
+    there = floor(thing(1, 130.0, 0.0, 20.0, 500.0), thing(2, 0.0, 260.0, 100.0, 20.0))
+    assert shown(walk(there, (120.0, 100.0), (140.0, 100.0))) == (130.0, 100.0)
+    assert shown(walk(there, (50.0, 250.0), (50.0, 270.0))) == (50.0, 260.0)
+
+
+@pytest.mark.parametrize("edge", [0.1 + 0.2, 100.0045, 99.9995])
+def test_however_an_edge_is_rounded_nobody_is_shown_beyond_it(edge):
+    there = floor(thing(1, 0.1, 0.0, edge - 0.1, 600.0))
+    step = walk(there, (150.0, 100.0), (-1.0, 100.0))
+    assert edge <= shown(step)[0] < edge + 0.02
+
+
+def test_not_even_out_of_a_skin_one_gets_farther_than_one_can_reach():
+    step = walk(floor(WALL), (200.0, 120.0), (290.0, 120.0), reach=0.001)
+    assert (step.x, step.y, step.length) == (200.0, 120.0, 0.0)
+
+
+def test_between_two_walls_that_nearly_touch_one_is_not_put_through_one_of_them():
+    there = floor(thing(1, 100.0, 0.0, 0.005, 600.0), thing(2, 50.0, 0.0, 49.995, 600.0))
+    assert not there.is_free(100.0, 50.0)
+    assert there.is_free(100.01, 50.0)
+
+
 # ---- areas and doors
 
 
@@ -290,6 +315,13 @@ def test_from_one_area_into_the_next():
     for place in ((step.x, step.y), shown(step)):
         onwards = walk(there, place, (650.0, 200.0), inside=LIBRARY.id)
         assert (onwards.x, onwards.area_id, onwards.blocked_by) == (650.0, LIBRARY.id, None)
+
+
+def test_who_is_let_into_the_next_area_gets_there_around_what_stands_between():
+    post = thing(1, 500.0, 210.0, 99.998, 10.0)
+    step = walk(floor(post, areas=[OFFICE, LIBRARY]), (599.99, 200.0), (600.01, 230.0), inside=LIBRARY.id)
+    assert step.length > 0
+    assert entry(rectangle(post.x, post.y, post.width, post.height), 599.99, 200.0, step.x, step.y) is None
 
 
 @pytest.mark.parametrize("wish", [599.99, 599.996, 599.999, 600.0, 600.001, 600.004, 600.01])
@@ -345,6 +377,14 @@ def test_one_stands_where_nothing_solid_is_and_on_edges():
     assert not there.is_free(nan, 120.0)
 
 
+def test_one_stands_on_the_edge_of_what_leans_against_the_border_of_the_floor():
+    there = floor(thing(1, 0.0, 120.0, 3.3, 0.02, -0.001), thing(2, 0.0, 300.0, 100.0, 100.0, 20.0))
+    assert shown(walk(there, (0.0, 100.0), (0.0, 130.0))) == (0.0, 120.0)
+    assert there.is_free(0.0, 120.0)
+    step = walk(there, (0.0, 250.0), (0.0, 350.0))
+    assert walk(there, shown(step), (0.0, 250.0)).y == 250.0
+
+
 def test_who_may_stand_where_they_are_is_left_alone():
     there = floor(WALL, areas=[OFFICE])
     for place in ((100.0, 200.0), (123.456, 78.9), (0.0, 0.0), (800.0, 600.0), (200.0 - SKIN, 120.0)):
@@ -377,6 +417,16 @@ def test_who_is_off_the_floor_comes_onto_it():
     assert floor().settle(900.0, -5.0, inside=None) == (800.0, 0.0)
     assert floor().settle(inf, 5.0, inside=None) == (800.0, 5.0)
     assert floor().settle(nan, 5.0, inside=None) == (0.0, 5.0)
+
+
+def test_of_two_things_over_each_other_either_is_in_the_way():
+    there = floor(thing(1, 1000.0, 0.0, 900.0, 900.0), thing(2, 1000.0, 0.0, 900.0, 900.0), width=3000.0, height=3000.0)
+    for gone in (8, 9):
+        assert not there.is_free(1450.0, 450.0)
+        assert walk(there, (990.0, 450.0), (1010.0, 450.0)).blocked_by == "solid"
+        assert round(there.settle(1800.0, 450.0, inside=None)[0], 2) == 1900.0
+        there.apply(ObjectRemoved(object_id=gone - 7, seq=gone, **SAID))
+    assert there.is_free(1450.0, 450.0)
 
 
 def test_nobody_is_settled_in_an_area_that_they_are_not_in():

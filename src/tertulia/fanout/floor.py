@@ -6,6 +6,7 @@ It is made of the room and its objects, and kept by the events of the room's log
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from heapq import heappop, heappush
+from itertools import islice
 from math import cos, hypot, pi, sin, sqrt
 from typing import Literal
 
@@ -16,11 +17,11 @@ from tertulia.domain.geometry import Rectangle, covers, rectangle, sides
 from tertulia.domain.ids import ObjectId, RoomId, Seq, UserId
 from tertulia.domain.models import Area, Room, Space, SpaceObject
 from tertulia.fanout.budget import BURST, Budget
-from tertulia.fanout.ground import ABOUT, CELL_BITS, INEXACT, SKIN, SLACK, SOLID, STRIDE, Ground, Obstacle
+from tertulia.fanout.ground import ABOUT, CELL_BITS, INEXACT, SKIN, SLACK, SOLID, STRIDE, Ground, Obstacle, touched
 
 __all__ = ["BURST", "Budget", "Change", "Floor", "Step"]
 
-WAYS_OUT = 48
+WAYS_OUT = 32
 """Places beside what covers somebody that are looked at before a search all around."""
 FARTHEST = 2000.0
 """Units that one is moved aside, at most, by the search all around; if there is no room, one begins anew."""
@@ -170,6 +171,8 @@ class Floor:
             for one in near
             if one.left < right and one.right > left and one.top < bottom and one.bottom > top and one.gate != inside
         ]
+        if len(close) > 2:
+            close = touched(close, x, y, to_x, to_y)
         home = None if inside is None else self._ground.gates.get(inside)
         if not close and (home is None or _is_off_edge(home.shape, to_x, to_y)):
             area_id = inside if home is not None and covers(home.shape, to_x, to_y) else None
@@ -246,12 +249,9 @@ class Floor:
             found = self._stand(at_x, at_y, inside)
             if found is not None:
                 return found
-            over = [
-                one
-                for one in self._near(at_x, at_y)
-                if one.gate != inside and covers(one.shape, at_x, at_y, SKIN - SLACK)
-            ]
-            for side in (side for one in over[:4] for side in sides(one.shape, SKIN)):
+            near = (one for one in self._near(at_x, at_y) if one.gate != inside)
+            over = islice((one for one in near if covers(one.shape, at_x, at_y, SKIN - SLACK)), 4)
+            for side in (side for one in over for side in sides(one.shape, SKIN)):
                 depth = side.depth(at_x, at_y)
                 to_x, to_y = at_x + side.x * depth, at_y + side.y * depth
                 if self._ground.has(to_x, to_y):
@@ -265,7 +265,7 @@ class Floor:
             for direction in range(DIRECTIONS):
                 angle = 2 * pi * direction / DIRECTIONS + radius  # no two rings look in the same directions
                 yield round(x + radius * cos(angle), 2), round(y + radius * sin(angle), 2)
-            radius *= 1.5
+            radius *= 1.7
 
     def _near(self, x: float, y: float) -> list[Obstacle]:
         """What may have a say about standing at this point of the floor."""

@@ -102,10 +102,18 @@ class Ground:
             return known
         if len(self.cells) >= MOST_CELLS:
             self.cells.clear()
-        left, top = (column << CELL_BITS) - STRIDE, (row << CELL_BITS) - STRIDE
-        right, bottom = left + (1 << CELL_BITS) + 2 * STRIDE, top + (1 << CELL_BITS) + 2 * STRIDE
-        found = self.cells[key] = tuple(self._meeting(left, top, right, bottom))
-        return found
+        side = 1 << CELL_BITS
+        middle_x, middle_y, far = column * side + side / 2, row * side + side / 2, side / 2 + STRIDE
+        near = self._meeting(middle_x - far, middle_y - far, middle_x + far, middle_y + far)
+        far *= 1.5  # a little more than to the corners
+        found = [one for one in near if covers(one.shape, middle_x, middle_y, far)]
+        for one in found:
+            if one.gate == SOLID and covers(one.shape, middle_x, middle_y, -far):
+                # All of this is inside it: whatever else is solid there makes no difference.
+                found = [one, *(other for other in found if other.gate != SOLID)]
+                break
+        self.cells[key] = tuple(found)
+        return self.cells[key]
 
     def along(self, x: float, y: float, to_x: float, to_y: float) -> Collection[Obstacle]:
         """All that a way on the floor may meet, and some more."""
@@ -134,14 +142,17 @@ class Ground:
     def foothold(self, close: Collection[Obstacle], x: float, y: float) -> tuple[float, float] | None:
         """The point itself if it is free; if it is on the edge of something, or in its skin, the nearest that is free.
         None if that is too far away: one cannot stand there."""
-        held_by = [one for one in close if covers(one.shape, x, y, SKIN - SLACK)]
+        held_by = []
+        for one in close:
+            if covers(one.shape, x, y, SKIN - SLACK):
+                if one.gate == SOLID and covers(one.shape, x, y, -FOOT):
+                    return None  # at once, however much more is there
+                held_by.append(one)
         if not held_by:
             return x, y
-        if any(one.gate == SOLID and covers(one.shape, x, y, -SLACK) for one in held_by):
-            return None
         ways_out = self._sides_at(held_by, x, y)
         points = [(x + side.x * depth, y + side.y * depth) for depth, side in ways_out]
-        lines = [side for _, side in ways_out] + [side for side in self._border() if abs(side.depth(x, y)) < FOOT]
+        lines = [side for _, side in ways_out] + [side for side in self._border() if side.depth(x, y) < FOOT]
         points += [point for one, other in combinations(lines, 2) if (point := crossing(one, other)) is not None]
         solids = [one for one in close if one.gate == SOLID]
         for length, to_x, to_y in sorted((hypot(to_x - x, to_y - y), to_x, to_y) for to_x, to_y in points):
@@ -152,7 +163,7 @@ class Ground:
         return None
 
     def _sides_at(self, held_by: Collection[Obstacle], x: float, y: float) -> list[tuple[float, Side]]:
-        """The nearest of the sides that the point is just within; more than a few are none of a floor for people."""
+        """The sides that the point is just within, the nearest first; of very many, the first dozen will do."""
         near = [
             (depth, side) for one in held_by for side in sides(one.shape, SKIN) if (depth := side.depth(x, y)) <= FOOT
         ]
@@ -246,6 +257,11 @@ def is_clear(close: Collection[Obstacle], x: float, y: float, to_x: float, to_y:
     return all(entry(one.shape, x, y, to_x, to_y, margin) is None for one in close)
 
 
+def touched(close: Collection[Obstacle], x: float, y: float, to_x: float, to_y: float) -> list[Obstacle]:
+    """What the way comes so near to that it has a say."""
+    return [one for one in close if entry(one.shape, x, y, to_x, to_y, ABOUT) is not None]
+
+
 def first_met(
     close: Collection[Obstacle], x: float, y: float, to_x: float, to_y: float
 ) -> tuple[float, Obstacle | None]:
@@ -263,8 +279,8 @@ def first_met(
 
 
 def _ends(foot: tuple[float, float], wished: tuple[float, float], share: float) -> Iterator[tuple[float, float]]:
-    """Where a way may end that goes as far as *share*, the best first: there, or on the whole hundredths around; and
-    the same again some way back, each time farther."""
+    """Where a way may end that goes as far as *share*, the best first: there, on the whole hundredths around, or some
+    way back, each time farther."""
     x, y = foot
     along_x, along_y = wished[0] - x, wished[1] - y
     length = hypot(along_x, along_y)
@@ -274,9 +290,7 @@ def _ends(foot: tuple[float, float], wished: tuple[float, float], share: float) 
     back = 0.02
     while back < length * share:
         part = share - back / length
-        end = x + along_x * part, y + along_y * part
-        yield end
-        yield from _hundredths_around(*end)
+        yield x + along_x * part, y + along_y * part
         back *= 4
     yield foot
 
