@@ -122,9 +122,8 @@ async def test_those_who_stand_together_on_two_nodes_talk_nearby_and_within_area
     second = await ana.ask("send_message", room_id=room, message="yes?", nearby=True)
     assert second["talk_id"] == first["talk_id"]
 
-    for client, x in ((ana, 650), (bea, 700)):
+    for client, other, x in ((ana, bea, 650), (bea, ana, 700)):
         await walk(client, x, 100)
-        await sees(ana, client.person, x, 100)
-        await sees(bea, client.person, x, 100)
+        await sees(other, client.person, x, 100)
     inside = await ana.ask("send_message", room_id=room, message="secret")
     await bea.event("message_received", message="secret", room_id=inside["talk_id"])
