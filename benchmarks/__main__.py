@@ -3,6 +3,7 @@
 A quick run only prints its tables.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -23,11 +24,13 @@ BENCHMARKS = {
 
 
 def main(arguments: list[str]) -> int:
-    quick = "--quick" in arguments
-    names = [name for name in arguments if not name.startswith("-")] or list(BENCHMARKS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round; only print the tables")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; none: all of them")
+    given = parser.parse_args(arguments)
+    quick, names = given.quick, given.names or list(BENCHMARKS)
     if unknown := set(names) - set(BENCHMARKS):
-        say(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
-        return 2
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     try:
         generator()
     except NotHere as reason:
