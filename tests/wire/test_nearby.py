@@ -107,7 +107,7 @@ async def test_the_same_nonce_after_walking_on_is_the_same_message(people):
 
     assert again == first | {"duplicate": True}
     await cleo.say("done")
-    await ana.event("message_received", message="done")
+    await cleo.event("message_received", message="done")
     assert texts(cleo) == ["done"]
 
 

@@ -24,12 +24,12 @@ FOOT = 0.015
 """Units to the next foothold, at most: more than a rounding may take one into a skin, or the skin of an area is wide."""
 ABOUT = 0.05
 """Units around a way, within which lies all that has a say in where it ends."""
-CELL_BITS = 7
-"""Cells are squares of 128 units."""
-STRIDE = 48.0
+CELL_BITS = 6
+"""Cells are squares of 64 units."""
+STRIDE = 16.0
 """Units. Whoever goes no farther meets only what their cell knows of."""
 MOST_STRIDES = 64
-MOST_CELLS = 8192
+MOST_CELLS = 16_384
 SOLID = -1
 
 

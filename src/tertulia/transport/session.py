@@ -104,11 +104,16 @@ class SocketSession:
             return
         self._start(self._open())
 
-    def on_text(self, text: str) -> None:
-        self._heard(text)
+    def on_text(self, text: str | bytes) -> None:
+        now = monotonic()
+        if self._connection is not None:
+            self._connection.last_heard = now
+        if self._task is not None or self._backlog:
+            self._wait(text)
+        else:
+            self._take(text, now)
 
-    def on_binary(self, data: bytes) -> None:
-        self._heard(data)
+    on_binary = on_text
 
     def on_pause(self) -> None:
         self._is_paused = True
@@ -138,14 +143,6 @@ class SocketSession:
 
     # ---- frames in, in order
 
-    def _heard(self, frame: str | bytes) -> None:
-        if self._connection is not None:
-            self._connection.last_heard = monotonic()
-        if self._task is not None or self._backlog:
-            self._wait(frame)
-        else:
-            self._take(frame)
-
     def _wait(self, what: str | bytes | Request) -> None:
         if self._backlog is None:
             self._backlog = deque()
@@ -153,9 +150,9 @@ class SocketSession:
         if len(self._backlog) >= MOST_WAITING and self._socket is not None:
             self._socket.pause_reading()
 
-    def _take(self, frame: str | bytes) -> None:
+    def _take(self, frame: str | bytes, now: float) -> None:
         """Decode *frame* and do what it asks; or, if it must wait for those before it, leave it in the backlog."""
-        do = self._session.receive(frame, monotonic())
+        do = self._session.receive(frame, now)
         if do is None:
             return
         if isinstance(do, Refuse):
@@ -251,7 +248,7 @@ class SocketSession:
             if isinstance(what, Request):
                 self._do(what)
             else:
-                self._take(what)
+                self._take(what, monotonic())
 
     # ---- opening
 

@@ -115,7 +115,7 @@ class CafeDialect(Dialect):
             command = known.data.to_command()
         except UNREADABLE:
             return self._decode_other(frame)
-        return Request(command, known.__struct_config__.tag, self._ref(known.id))
+        return Request(command, known.__struct_config__.tag, self._ref(known.id) if known.id else UNSET)
 
     def _decode_other(self, frame: str | bytes) -> Request:
         """A ping; or what is wrong with it."""

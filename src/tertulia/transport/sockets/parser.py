@@ -111,12 +111,17 @@ class FrameParser:
                 if end < start - 4:
                     break
                 size = _long_size(first, stream[at + 2 : start - 4])
-            if first < CLOSE:
+            is_plain = first == TEXT and self._message is None and size <= self._max_message
+            if not is_plain and first < CLOSE:
                 self._admit(first, size)
             if end - start < size:
                 break
             at = start + size
-            self._deliver(first, apply_mask(stream[start:at], stream[start - 4 : start]) if size else b"", sink)
+            payload = apply_mask(stream[start:at], stream[start - 4 : start]) if size else b""
+            if is_plain:
+                sink.on_text(_text(payload))
+            else:
+                self._deliver(first, payload, sink)
         self._keep(stream, at, end)
 
     def _admit(self, first: int, size: int) -> None:
@@ -141,9 +146,7 @@ class FrameParser:
             self._buffer = bytearray(memoryview(stream)[at:])
 
     def _deliver(self, first: int, payload: bytes, sink: Sink) -> None:
-        if first == TEXT:
-            sink.on_text(_text(payload))
-        elif first == BINARY:
+        if first == BINARY:
             sink.on_binary(payload)
         elif first < CLOSE:
             self._fragment(first, payload, sink)
