@@ -401,6 +401,19 @@ def test_who_crosses_a_border_in_a_crowd_is_told_who_was_still_waiting():
     assert world.told(ana, 30) == ([], [])
 
 
+@pytest.mark.parametrize("began", range(FAR_EVERY))
+@pytest.mark.parametrize("wait", range(FAR_EVERY))
+def test_who_crosses_a_border_is_told_in_time_of_who_crosses_another_in_the_same_tick(world, began, wait):
+    ana, _ = world.come(ANA, 150), world.come(BEN, 350)
+    world.told(ana, began)
+    world.go(BEN, 349)
+    if (BEN, 349) in world.told(ana, wait)[0]:
+        return
+    world.go(ANA, 250)
+    world.go(BEN, 50)  # next to where she was, and far from where she is
+    assert (BEN, 50) in world.told(ana, FAR_EVERY - wait)[0]
+
+
 # ---- what is kept
 
 

@@ -249,10 +249,11 @@ class Interest(Generic[V]):
         for cell in [cell for cell in new.view if cell not in old.view]:
             unknown.update(cell.people)
         for cell in new.view if known_far > old.checked_at else new.near:
-            if cell.moved_at > old.checked_at and cell in old.view and cell not in old.near:
+            since = now - 1 if cell in old.near else old.checked_at
+            if cell.moved_at > since and cell in old.view:
                 known_at = known_near if cell in new.near else known_far
                 for person in cell.people:
-                    if old.checked_at < person.moved_at <= known_at:
+                    if since < person.moved_at <= known_at:
                         unknown[person] = None
         for person in (*old.soon, *old.later):
             if person.moved_at <= (known_near if person.cell in new.near else known_far) and person.cell in new.view:
