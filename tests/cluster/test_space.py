@@ -127,3 +127,30 @@ async def test_those_who_stand_together_on_two_nodes_talk_nearby_and_within_area
         await sees(other, client.person, x, 100)
     inside = await ana.ask("send_message", room_id=room, message="secret")
     await bea.event("message_received", message="secret", room_id=inside["talk_id"])
+
+
+async def test_one_talks_nearby_by_rest_on_a_node_where_nobody_is_in_the_space(nodes, clients):
+    one, two = nodes
+    ana, bea, cleo = [await sign_up(one.url, name) for name in ("ana", "bea", "cleo")]
+    room = await hall(ana, bea, cleo)
+    clients += [await Cafe.connect(person) for person in (ana, bea, cleo)]
+    for client, x in zip(clients, (50, 90, 900), strict=True):
+        await stand(client, room, x, 50)
+    await walk(clients[0], 500, 500)
+    await walk(clients[1], 540, 500)
+    for client in clients:
+        for person, x in ((ana, 500), (bea, 540)):
+            if person is not client.person:
+                await sees(client, person, x, 500)
+    elsewhere = await _at(two, ana)
+    while len(await there(elsewhere, room)) < 3:  # the nodes tell each other who is where
+        await asyncio.sleep(0.05)
+
+    said = {"content": "psst", "nearby": True}
+    sent = (await elsewhere.ask("POST", f"/rooms/{room}/messages", 201, json=said)).json()
+
+    assert sent["room_id"] != room
+    await clients[1].event("message_received", message="psst", room_id=sent["room_id"])
+    await clients[2].say("done")
+    await clients[2].event("message_received", message="done")
+    assert [data["message"] for data in clients[2].data("message_received")] == ["done"]

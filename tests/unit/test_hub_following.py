@@ -7,6 +7,7 @@ from fanout_world import ROOM, MemoryLog, World, added, removed, room_deleted, s
 from tertulia.domain.errors import Unavailable
 from tertulia.domain.events import UserTyping
 from tertulia.fanout import LocalBackplane
+from tertulia.fanout.following import MOST_ENDED, Following
 from tertulia.store import Committed
 
 OTHER = 2
@@ -433,3 +434,13 @@ async def test_of_a_room_that_is_not_direct_nobody_is_told(world, delivered):
     await turns()
     assert clients[1].seqs() == [1, 2]
     assert not delivered
+
+
+def test_a_connection_that_hears_many_rooms_end_remembers_the_last_of_them():
+    following = Following(None, connections_of=None, hear=None, clock=None, look_every=1.0)
+    connection = object()
+    following.follow(connection)
+    for room_id in range(1, 2 * MOST_ENDED):
+        following.ended(connection, room_id, 5)
+    kept = following._followers[connection].ended
+    assert list(kept) == list(range(MOST_ENDED, 2 * MOST_ENDED))

@@ -1,6 +1,7 @@
 """A live space: whose body is where, and what its steps ask of the store."""
 
 import asyncio
+import math
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from tertulia.domain.roles import RoomKind
 from tertulia.fanout.backplane import Passed, Whereabouts
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.holdings import Holdings
-from tertulia.fanout.space import LiveSpace
+from tertulia.fanout.space import ASK_EVERY, LiveSpace
 
 ANA = 1
 BOOTH, TALK = 7, 70
@@ -33,8 +34,11 @@ class Asked(list):
             raise Unavailable
         return opened
 
-    def enter_area(self, room_id, area_id, user_id):
+    waits = ()
+
+    def enter_area(self, room_id, area_id, user_id, wait):
         self.append(("enter", area_id, user_id))
+        self.waits = (*self.waits, wait)
 
     def leave_area(self, room_id, area_id, user_id):
         self.append(("leave", area_id, user_id))
@@ -148,6 +152,37 @@ def test_who_is_stopped_while_their_socket_takes_nothing_is_told_when_it_does(sp
     assert b'"x":800' in b"".join(told)
 
 
+def test_who_goes_in_and_out_all_the_time_waits_at_the_door(space, asked):
+    ana = come(space, 390, 350)
+    for _ in range(3):
+        space.walk(ana, 450, 350, None, None)
+        space.admitted(ANA, BOOTH, TALK)
+        space.walk(ana, 390, 350, None, None)
+    assert asked == [("enter", BOOTH, ANA), ("leave", BOOTH, ANA)] * 3
+    assert asked.waits[0] == 0
+    assert [round(wait, 1) for wait in asked.waits[1:]] == [ASK_EVERY, 2 * ASK_EVERY]
+
+
+def test_the_place_of_who_leaves_is_forgotten_unless_they_are_back(space):
+    come(space, 100, 100)
+    come(space, 100, 100, user_id=2)
+    come(space, 100, 100, user_id=3)
+    for user_id in (ANA, 2):
+        space.vanish(user_id, for_good=True)
+    space.vanish(3, for_good=False)
+    come(space, 120, 100, user_id=2)
+    assert space.take_unkept() == [(ROOM, ANA)]
+    assert space.take_unkept() == []
+
+
+def test_of_talks_those_have_begun_that_the_store_knew_twice(space):
+    space.began(ANA, TALK)
+    assert space.compare({(TALK, ANA), (71, ANA)}) == set()
+    assert space.compare({(TALK, ANA), (71, ANA), (72, 2)}) == {(71, ANA)}
+    space.began(ANA, 71)
+    assert space.compare({(TALK, ANA), (71, ANA)}) == set()
+
+
 def test_of_talks_those_are_forgotten_that_the_store_does_not_know_twice(space):
     space.began(ANA, TALK)
     space.began(ANA, 71)
@@ -217,7 +252,7 @@ async def test_who_got_up_while_the_store_was_away_is_known(asked):
     await world.hub.stop()
 
 
-async def test_of_who_is_there_by_another_node_the_store_is_to_say_where_that_goes_what_they_say():
+async def test_the_store_is_to_say_where_that_goes_what_somebody_says_who_may_be_there_by_another_node():
     world = World()
     occupancy = world.hub._occupancy
     occupancy._put(ROOM, 2, "ben", None, None, None).nodes |= {"another"}
@@ -225,5 +260,7 @@ async def test_of_who_is_there_by_another_node_the_store_is_to_say_where_that_go
     world.client(ANA, dialect=single_moves()).enter()
     assert world.hub.spaces.voice(ROOM, 2, nearby=False) == Voice(is_elsewhere=True)
     assert world.hub.spaces.voice(ROOM, ANA, nearby=False) is None
+    assert world.hub.spaces.voice(ROOM, 3, nearby=False) == Voice(is_elsewhere=True)  # by one that ended just now
+    occupancy.lost_at = -math.inf
     assert world.hub.spaces.voice(ROOM, 3, nearby=False) is None
     await world.hub.stop()

@@ -1,8 +1,11 @@
 """What is said near each other, or within an area: heard and read by who stood there, and by nobody else."""
 
+import asyncio
+
 import pytest
 
-from drivers import Cafe, CafeV1, Simple
+from drivers import Cafe, CafeV1, Simple, sign_up
+from serving import Server
 from walking import hall, put, sees, stand, there, walk
 
 BOOTH = {"name": "Booth", "x": 600, "y": 0, "width": 200, "height": 200, "is_private": True}
@@ -138,7 +141,8 @@ async def test_what_is_said_in_a_private_area_stays_there_whatever_it_is_said_by
     await simple.say("by another format")
     await bea.event("message_received", message="by another format")
     await cleo.say("outside")
-    await bea.event("message_received", message="outside")
+    for client in (bea, cleo):
+        await client.event("message_received", message="outside")
 
     assert talk != room
     assert texts(cleo) == ["outside"]
@@ -151,7 +155,7 @@ async def test_what_is_said_in_a_private_area_stays_there_whatever_it_is_said_by
     await bea.event("member_removed", user_id=bea.person.id)
     await ana.ask("send_message", room_id=room, message="alone")
     await bea.say("back")
-    await ana.event("message_received", message="back", room_id=room)
+    await bea.event("message_received", message="back", room_id=room)
     assert "alone" not in texts(bea)
     assert await history(bea.person, talk) == ["secret", "by REST", "by another format"]
 
@@ -213,6 +217,35 @@ async def test_who_is_inside_locks_and_the_last_who_leaves_unlocks(people):
 
     await walk(ana, 500, 500)
     await cleo.until(lambda: cleo.data("room_updated")[-1]["room"]["space"]["areas"][0]["locked_by"] is None)
+
+
+async def test_who_is_in_a_booth_without_a_socket_speaks_into_it_after_a_restart_too(tmp_path):
+    with Server(tmp_path) as server:
+        ana, bea = [await sign_up(server.url, name) for name in ("ana", "bea")]
+        room = await hall(ana, bea, areas=[BOOTH])
+        await ana.ask("POST", "/room-users", 201, json={"room_id": room, "x": 590, "y": 100})
+        await ana.ask("PATCH", f"/room-users/{room}", 200, json={"x": 650, "y": 100})
+        talk = await until_found(lambda: talk_of(ana, room))
+
+        server.kill()
+        server.start()
+
+        said = (await ana.ask("POST", f"/rooms/{room}/messages", 201, json={"content": "secret"})).json()
+        assert said["room_id"] == talk
+        assert await history(ana, talk) == ["secret"]
+        assert await history(bea, room) == []
+
+
+async def until_found(ask):
+    """What is asked for again and again, until there is something."""
+    while (found := await ask()) is None:
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def talk_of(person, room):
+    talks = (await person.ask("GET", f"/rooms/{room}/talks", 200)).json()["items"]
+    return talks[0]["id"] if talks else None
 
 
 async def test_a_chair_within_an_area_is_out_of_reach_from_outside(people):

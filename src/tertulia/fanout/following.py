@@ -23,6 +23,10 @@ AT_ONCE = 64
 LOOK_BACK = timedelta(seconds=6)
 """Farther than the last look: another node's clock, and its commit, may be a little behind."""
 
+MOST_ENDED = 1000
+"""Rooms of which a connection remembers where hearing them ended; what is said to begin before that is older news than
+any node has."""
+
 log = logging.getLogger("tertulia.fanout")
 
 
@@ -119,7 +123,10 @@ class Following:
         follower = self._followers.get(connection)
         if follower is None:
             return
-        follower.ended[room_id] = seq
+        follower.ended.pop(room_id, None)
+        follower.ended[room_id] = seq  # the last of them now
+        if len(follower.ended) > MOST_ENDED:
+            del follower.ended[next(iter(follower.ended))]
         began = max(follower.began.pop(room_id, 0), follower.waiting.pop(room_id, -1) + 1)
         if began > seq:
             self._wait(follower, room_id, Seq(began - 1))

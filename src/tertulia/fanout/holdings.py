@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from time import monotonic
 
+from tertulia.domain.events import StayBegan
 from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Seat, Stay
 from tertulia.fanout.occupancy import Occupancy
@@ -18,11 +19,16 @@ class Holdings:
     def __init__(self, spaces: Mapping[RoomId, LiveSpace], occupancy: Occupancy, settled: float) -> None:
         self._spaces, self._occupancy, self._settled = spaces, occupancy, settled
 
-    def compare(self, stays: Collection[Stay]) -> None:
-        """*stays*: all that are open, as the store knew them a moment ago."""
-        is_open = {(one.talk_id, one.user_id) for one in stays}
-        for space in self._spaces.values():
-            space.compare(is_open)
+    def compare(self, stays: Collection[Stay]) -> list[StayBegan]:
+        """*stays*: all that are open, as the store knew them a moment ago. Gives those that this node was not told of."""
+        is_open: dict[RoomId, set[tuple[RoomId, UserId]]] = {}
+        for stay in stays:
+            is_open.setdefault(stay.parent_id, set()).add((stay.talk_id, stay.user_id))
+        return [
+            StayBegan(user_id=user_id, room_id=talk_id, parent_id=space.room_id)
+            for space in self._spaces.values()
+            for talk_id, user_id in space.compare(is_open.get(space.room_id, set()))
+        ]
 
     def has_risen(self, seat: Seat) -> bool:
         """Somebody of this node, who is in the room and has got up, of which the store could not be told."""

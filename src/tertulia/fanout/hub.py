@@ -338,7 +338,7 @@ class Hub:
             self.announce(announced)
         for notice in committed.notices:
             self.backplane.send(Told(notice))
-            self._heed(notice)
+            self.heed(notice)
 
     def announce(self, event: EphemeralEvent, *, skip: Connection | None = None) -> None:
         """To those who are live in the room, on all nodes; who lags does not get it."""
@@ -362,7 +362,7 @@ class Hub:
             case Told():
                 if isinstance(word.notice, MembershipBegan):
                     self._following.heed(word.notice)
-                self._heed(word.notice)
+                self.heed(word.notice)
             case Strolled() | Whereabouts() | Retreated():
                 self.spaces.hear(word)
             case Shouted():
@@ -370,7 +370,7 @@ class Hub:
             case _:
                 self._occupancy.hear(node, word)
 
-    def _heed(self, notice: Notice) -> None:
+    def heed(self, notice: Notice) -> None:
         if isinstance(notice, StayBegan):
             self.spaces.began(notice, self.connections_of(notice.user_id))
         self.on_notice(notice)

@@ -85,6 +85,8 @@ class Occupancy:
         self._lists: dict[RoomId, list[Occupant]] = {}
         self._peers: dict[str, _Peer] = {}
         self._version = 0
+        self.lost_at = monotonic()
+        """When people were lost of whom this node knew, or could not know: as it started, and with each node that died."""
         self._answered_at = float("-inf")
         self._owes_answer = False
 
@@ -200,6 +202,7 @@ class Occupancy:
                 peer.heard_at = now
             elif now - peer.heard_at > SILENCE:
                 del self._peers[node]
+                self.lost_at = now
                 for room_id, user_id in peer.present:
                     self._gone_from(node, room_id, user_id, "disconnected")
 

@@ -27,6 +27,8 @@ from tertulia.fanout.sights import Sights
 
 AT_REST = 1.0
 """Seconds without a step after which somebody may be drawn into a bubble."""
+ASK_EVERY = 0.5
+"""Seconds from one question of somebody's to be let in to the next: each is a commit, and so is leaving again."""
 ASK_AGAIN = 1.0
 """Seconds until a door that was refused is knocked at again."""
 PATIENCE = 3.0
@@ -42,7 +44,9 @@ class Asks(Protocol):
     async def open_floor(self, room_id: RoomId) -> OpenedFloor | None:
         """Raises Unavailable."""
 
-    def enter_area(self, room_id: RoomId, area_id: int, user_id: UserId) -> None: ...
+    def enter_area(self, room_id: RoomId, area_id: int, user_id: UserId, wait: float) -> None:
+        """In *wait* seconds."""
+
     def leave_area(self, room_id: RoomId, area_id: int | None, user_id: UserId) -> None: ...
     def free_seat(self, room_id: RoomId, user_id: UserId) -> None: ...
     def gather(self, talk_id: RoomId, user_ids: Collection[UserId]) -> None: ...
@@ -78,9 +82,11 @@ class LiveSpace:
         """Whose steps the other nodes are still to be told."""
         self.unsaved: dict[UserId, Body] = {}
         """Whose places are still to be written down."""
+        self.unkept: set[UserId] = set()
+        """Who left, and whose places are still to be forgotten."""
         self._rules = self._find_rules()
         self._doubtful: set[tuple[RoomId, UserId]] = set()
-        """The stays that the store did not know of when it was asked last."""
+        """The stays of which the store did not say what is known here when it was asked last."""
         self._heard: list[DurableEvent] | None = None
         """What the log has said since the floor was found to be behind it; None: it is not."""
         self._asks, self._is_own, self._lease = asks, is_own, lease
@@ -143,6 +149,7 @@ class LiveSpace:
         elif x is not None and y is not None and not self._is_own(self.room_id, user_id):
             body.x, body.y = x, y
         body.is_here, body.gone_at, body.seen_at = True, None, monotonic()
+        self.unkept.discard(user_id)
         seat = self.floor.seats.get(user_id)
         if seat is not None and body.seat is None:
             self._sit(body, seat)
@@ -162,6 +169,7 @@ class LiveSpace:
             return []
         del self.bodies[user_id]
         self.unsaved.pop(user_id, None)
+        self.unkept.add(user_id)
         return self.bubbles.remove(user_id)
 
     def let_go(self, user_id: UserId) -> None:
@@ -251,14 +259,18 @@ class LiveSpace:
             if wish.by is not None:
                 self.sights.correct(body, wish.by)
             return
-        body.asks_for = area_id
-        self._asks.enter_area(self.room_id, area_id, body.user_id)
+        self._ask(body, area_id)
 
     def ask_again(self, body: Body, area_id: int) -> None:
         """To be where they are."""
         if body.asks_for is None:
-            body.asks_for = area_id
-            self._asks.enter_area(self.room_id, area_id, body.user_id)
+            self._ask(body, area_id)
+
+    def _ask(self, body: Body, area_id: int) -> None:
+        now = monotonic()
+        wait = max(0.0, body.asked_at + ASK_EVERY - now)
+        body.asks_for, body.asked_at = area_id, now + wait
+        self._asks.enter_area(self.room_id, area_id, body.user_id, wait)
 
     def admitted(self, user_id: UserId, area_id: int, talk_id: RoomId) -> None:
         """The store has let them in: they go on to where they wanted to be."""
@@ -375,13 +387,16 @@ class LiveSpace:
             if not talks:
                 del self.stays[user_id]
 
-    def compare(self, is_open: Collection[tuple[RoomId, UserId]]) -> None:
-        """*is_open*: who is in which talk, as the store knew it a moment ago. What it does not know twice is over."""
+    def compare(self, is_open: Collection[tuple[RoomId, UserId]]) -> set[tuple[RoomId, UserId]]:
+        """*is_open*: who is in which talk, as the store knew it a moment ago. What it does not know twice is over; what
+        it knew twice and is not known here has begun, which this node was not told: that is given back."""
         known = {(talk_id, user_id) for user_id, talks in self.stays.items() for talk_id in talks}
-        doubtful = known.difference(is_open)
-        for talk_id, user_id in doubtful & self._doubtful:
+        doubtful = known.symmetric_difference(is_open)
+        doubtful_twice = doubtful & self._doubtful
+        for talk_id, user_id in doubtful_twice & known:
             self.ended(talk_id, user_id)
         self._doubtful = doubtful
+        return doubtful_twice - known
 
     def voice(self, user_id: UserId, *, nearby: bool) -> tuple[Voice | None, list[BubbleUpdated]]:
         """Where that goes what they say, and which bubbles this has changed. Raises NobodyNear, NotThere."""
@@ -436,6 +451,10 @@ class LiveSpace:
             own = (one for one in self.bodies.values() if one.is_here and self._is_own(self.room_id, one.user_id))
             unsaved |= {body.user_id: body for body in own}
         return [body.place(self.room_id) for body in unsaved.values()]
+
+    def take_unkept(self) -> list[tuple[RoomId, UserId]]:
+        unkept, self.unkept = self.unkept, set()
+        return [(self.room_id, user_id) for user_id in unkept]
 
 
 def as_moved(body: Body) -> Moved:

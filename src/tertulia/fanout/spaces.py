@@ -26,6 +26,8 @@ TICK = 0.05
 """Seconds between two tellings of who is where."""
 READ_AGAIN = 0.5
 """Seconds between two tries to read a floor anew."""
+ANSWERED = 0.2
+"""Seconds in which the other nodes have said where theirs stand."""
 BUBBLE_BEAT = 0.5
 """Seconds between two looks at who stands together."""
 
@@ -278,7 +280,7 @@ class Spaces:
 
     def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
         space = self._spaces.get(room_id)
-        if not nearby and not self._occupancy.is_own(room_id, user_id) and self._occupancy.find(room_id, user_id):
+        if not nearby and not self._occupancy.is_own(room_id, user_id) and self._may_be_elsewhere(room_id, user_id):
             return Voice(is_elsewhere=True)
         if space is None:
             if nearby:
@@ -288,6 +290,19 @@ class Spaces:
         for bubble in changed:
             self._tell_bubble(bubble, speaks=voice)
         return voice
+
+    def _may_be_elsewhere(self, room_id: RoomId, user_id: UserId) -> bool:
+        """Where this node would not know that they stand within an area: on another node, or on one that has ended so
+        lately that what they held there is still theirs."""
+        is_doubtful = monotonic() - self._occupancy.lost_at < self._spacing.lease
+        return is_doubtful or self._occupancy.find(room_id, user_id) is not None
+
+    async def be_ready(self, room_id: RoomId, user_id: UserId) -> None:
+        """To say where that goes what somebody says who is in the room by another node."""
+        if room_id in self._spaces or self._occupancy.find(room_id, user_id) is None:
+            return
+        if await self.open(room_id) is not None and self._occupancy.has_peers:
+            await asyncio.sleep(ANSWERED)
 
     def spoken(self, room_id: RoomId, voice: Voice, talk_id: RoomId | None) -> None:
         """What was said with *voice* has gone to the talk *talk_id*."""
@@ -469,3 +484,7 @@ class Spaces:
     def take_unsaved(self, *, everybody: bool = False) -> list[Place]:
         """The places that have changed since they were last taken, of this node's own people; or of all of them."""
         return [place for space in self._spaces.values() for place in space.take_unsaved(everybody=everybody)]
+
+    def take_unkept(self) -> list[tuple[RoomId, UserId]]:
+        """Whose places are to be forgotten, since that was asked last: those who left."""
+        return [one for space in self._spaces.values() for one in space.take_unkept()]

@@ -8,6 +8,9 @@ from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Actor
 from tertulia.fanout.occupancy import Occupancy
 
+MOST = 64
+"""Visits that one user makes at once: another ends the one that was not heard of for longest."""
+
 
 class Visits:
     """Those that began on this node. To the occupancy each is one more socket."""
@@ -25,7 +28,13 @@ class Visits:
         is_new = actor.user_id not in visitors
         visitors[actor.user_id] = monotonic() + self._timeout
         if is_new:
+            self._end_oldest(actor.user_id)
             self._occupancy.arrive(room_id, actor.user_id, actor.username, x, y)
+
+    def _end_oldest(self, user_id: UserId) -> None:
+        made = [(visitors[user_id], room_id) for room_id, visitors in self._until.items() if user_id in visitors]
+        if len(made) > MOST:
+            self.leave(min(made)[1], user_id)
 
     def heard_of(self, room_id: RoomId, user_id: UserId) -> None:
         visitors = self._until.get(room_id)

@@ -68,12 +68,12 @@ class Executor:
         try:
             voice = self._floors.voice(command.room_id, actor.user_id, nearby=command.nearby)
         except TertuliaError as refusal:
-            self._repeat(post, refusal, done)
+            self._repeat(post, refusal, actor, done)
             return
         if voice is not None:
             self._say(post, voice, actor, done)
         elif command.nearby:
-            self._repeat(post, NotThere(), done)
+            self._repeat(post, NotThere(), actor, done)
         else:
             self._store.post(post, done)
 
@@ -92,16 +92,15 @@ class Executor:
 
         self._store.write_then(lambda work: self._talks.say(work, post, voice, actor), said)
 
-    def _repeat(self, post: Post, refusal: TertuliaError, done: PostDone) -> None:
+    def _repeat(self, post: Post, refusal: TertuliaError, actor: Actor, done: PostDone) -> None:
         """Refused, unless it is in the log already: who sends it again may have walked on since."""
-        if post.nonce is None:
-            done(refusal)
-            return
-        self._store.write_then(lambda work: self._talks.repeat(work, post, refusal), partial(_tell, done))
+        self._store.write_then(lambda work: self._talks.repeat(work, post, refusal, actor), partial(_tell, done))
 
     async def _send(self, command: SendMessage, actor: Actor | None) -> SendResult:
         if actor is None:
             raise MissingToken
+        if command.nearby:
+            await self._floors.be_ready(command.room_id, actor.user_id)
         answer: asyncio.Future[SendResult | TertuliaError] = asyncio.get_running_loop().create_future()
         self.post(command, actor, lambda outcome: None if answer.done() else answer.set_result(outcome))
         outcome = await answer

@@ -15,6 +15,9 @@ class Floors(Protocol):
     def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
         """Where that goes what somebody says; None: to the room, as anywhere. Raises NobodyNear, NotThere."""
 
+    async def be_ready(self, room_id: RoomId, user_id: UserId) -> None:
+        """For what somebody says near others, who may be in the room by another node. Raises Unavailable."""
+
     def spoken(self, room_id: RoomId, voice: Voice, talk_id: RoomId | None) -> None:
         """What was said with *voice* has gone to the talk *talk_id*; None: to the room itself."""
 
@@ -38,6 +41,9 @@ class NoFloors:
         return None
 
     def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
+        return None
+
+    async def be_ready(self, room_id: RoomId, user_id: UserId) -> None:
         return None
 
     def spoken(self, room_id: RoomId, voice: Voice, talk_id: RoomId | None) -> None:

@@ -62,12 +62,13 @@ class Talks:
         sent = post_now(work, msgspec.structs.replace(post, room_id=talk_id))
         return msgspec.structs.replace(sent, talk_id=talk_id)
 
-    def repeat(self, work: Work, post: Post, refusal: TertuliaError) -> c.SendResult:
+    def repeat(self, work: Work, post: Post, refusal: TertuliaError, actor: Actor) -> c.SendResult:
         """What can not be said from where its author stands now, but perhaps was said before they walked on. Raises
-        *refusal*, NonceConflict."""
+        *refusal*, NonceConflict; to who has nothing to say in the room, what they would be told of any message."""
         work.lock(post.room_id)
         first = _find_first(work, post)
         if first is None:
+            policy.need_voice(work, policy.see_room(work, post.room_id, actor))
             raise refusal
         return first
 

@@ -85,6 +85,6 @@ class Walks:
     async def keep_places(self, command: c.KeepPlaces, actor: Actor | None) -> None:
         def write(work: Work) -> None:
             keep_places(work, command.places)
-            forget_places(work, self._places_kept)
+            forget_places(work, self._places_kept, command.left)
 
         await self._store.write(write)

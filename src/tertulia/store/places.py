@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from tertulia.domain.ids import RoomId
+from tertulia.domain.ids import RoomId, UserId
 from tertulia.domain.models import Place
 from tertulia.store.tables import places
 from tertulia.store.work import Reader, Work
@@ -36,6 +36,10 @@ def list_places(reader: Reader, room_id: RoomId, good_for: timedelta) -> list[Pl
     return [Place(**row) for row in reader.sql.execute(wanted).mappings()]
 
 
-def forget_places(work: Work, good_for: timedelta) -> None:
-    """Those that are too old to be good for anything."""
+def forget_places(work: Work, good_for: timedelta, left: Sequence[tuple[RoomId, UserId]] = ()) -> None:
+    """Those that are too old to be good for anything, and those of who *left*."""
     work.sql.execute(delete(places).where(places.c.updated_at <= work.now - good_for))
+    if left:
+        one = (places.c.room_id == bindparam("room"), places.c.user_id == bindparam("user"))
+        rows = [{"room": room_id, "user": user_id} for room_id, user_id in sorted(left)]
+        work.sql.execute(delete(places).where(*one), rows)

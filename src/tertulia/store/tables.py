@@ -340,6 +340,7 @@ tool_uses = Table(  # the tool log
     Column("params", Json, nullable=False, server_default="{}"),
     Column("created_at", Moment, nullable=False),
     Index("ix_tool_uses_room_id_id", "room_id", "id"),
+    Index("ix_tool_uses_room_id_user_id_id", "room_id", "user_id", "id"),
     Index("ix_tool_uses_target_object_id_id", "target_object_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -53,8 +53,8 @@ class Steward:
     async def open_floor(self, room_id: RoomId) -> c.OpenedFloor | None:
         return await self._executor.execute(c.OpenFloor(room_id=room_id, kept=self._kept), None)
 
-    def enter_area(self, room_id: RoomId, area_id: int, user_id: UserId) -> None:
-        self._run(self._enter_area(room_id, area_id, user_id))
+    def enter_area(self, room_id: RoomId, area_id: int, user_id: UserId, wait: float) -> None:
+        self._run(self._enter_area(room_id, area_id, user_id, wait))
 
     def leave_area(self, room_id: RoomId, area_id: int | None, user_id: UserId) -> None:
         self._do(c.LeaveArea(room_id=room_id, area_id=area_id, user_id=user_id))
@@ -69,7 +69,9 @@ class Steward:
         if not is_busy:
             self._run(self._gather(talk_id))
 
-    async def _enter_area(self, room_id: RoomId, area_id: int, user_id: UserId) -> None:
+    async def _enter_area(self, room_id: RoomId, area_id: int, user_id: UserId, wait: float) -> None:
+        if wait:
+            await asyncio.sleep(wait)
         try:
             stay = await self._executor.execute(c.EnterArea(room_id=room_id, area_id=area_id, user_id=user_id), None)
         except TertuliaError as refusal:
@@ -121,15 +123,16 @@ class Steward:
                 fault_of_ours(fault, "looking at the leases")
 
     async def _keep_places(self, *, everybody: bool = False) -> None:
-        """Of those who moved; now and then of all, lest the place of somebody who just stands there be too old."""
+        """Of those who moved, and not those of who left; now and then of all, lest the place of somebody who just stands
+        there be too old."""
         everybody |= monotonic() - self._kept_at > self._kept / 4
         if everybody:
             self._kept_at = monotonic()
-        places = self._hub.spaces.take_unsaved(everybody=everybody)
-        if not places:
+        places, left = self._hub.spaces.take_unsaved(everybody=everybody), self._hub.spaces.take_unkept()
+        if not (places or left):
             return
         try:
-            await self._executor.execute(c.KeepPlaces(places=places), None)
+            await self._executor.execute(c.KeepPlaces(places=places, left=left), None)
         except TertuliaError as error:
             log.debug("places could not be written down: %s", error)
 
@@ -153,7 +156,8 @@ class Steward:
         await self._look_at_areas([one for one in leases.stays if one.area_id is not None], over)
         await self._look_at_bubbles([one for one in leases.stays if one.area_id is None], over)
         self._hub.spaces.holdings.ask_again(leases.stays)
-        self._hub.spaces.holdings.compare(leases.stays)
+        for notice in self._hub.spaces.holdings.compare(leases.stays):
+            self._hub.heed(notice)
 
     def _who_is_gone(self, held: Collection[tuple[RoomId, UserId]]) -> set[tuple[RoomId, UserId]]:
         now, occupancy = monotonic(), self._hub

@@ -267,9 +267,10 @@ class ListLeases(Command[Leases], frozen=True, kw_only=True):
 
 
 class KeepPlaces(Command[None], frozen=True, kw_only=True):
-    """Remember where people stand, for a restart."""
+    """Remember where people stand, for a restart, and no longer where those stood who *left*."""
 
     places: list[Place]
+    left: list[tuple[RoomId, UserId]] = field(default_factory=list)
 
 
 class OpenedFloor(Struct, frozen=True):

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_tool_uses_room_id_id", "tool_uses", ["room_id", "id"], unique=False)
+    op.create_index("ix_tool_uses_room_id_user_id_id", "tool_uses", ["room_id", "user_id", "id"], unique=False)
     op.create_index("ix_tool_uses_target_object_id_id", "tool_uses", ["target_object_id", "id"], unique=False)
 
     op.create_table(
