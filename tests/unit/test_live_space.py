@@ -163,6 +163,15 @@ def test_who_goes_in_and_out_all_the_time_waits_at_the_door(space, asked):
     assert [round(wait, 1) for wait in asked.waits[1:]] == [ASK_EVERY, 2 * ASK_EVERY]
 
 
+def test_who_walks_on_while_they_wait_at_a_door_does_not_go_in(space, asked):
+    ana = come(space, 390, 350)
+    space.walk(ana, 450, 350, None, None)
+    space.walk(ana, 200, 350, None, None)
+    space.admitted(ANA, BOOTH, TALK)
+    assert (ana.x, ana.y, ana.area_id) == (200, 350, None)
+    assert asked == [("enter", BOOTH, ANA), ("leave", BOOTH, ANA)]
+
+
 def test_the_place_of_who_leaves_is_forgotten_unless_they_are_back(space):
     come(space, 100, 100)
     come(space, 100, 100, user_id=2)

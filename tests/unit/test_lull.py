@@ -5,8 +5,10 @@ import time
 from itertools import pairwise
 from types import SimpleNamespace
 
+import pytest
+
 from fanout_world import World, until
-from tertulia.fanout.lull import BUSY, FULL, REST, Lull
+from tertulia.fanout.lull import BUSY, REST, Lull
 
 
 async def turns(lull, *steps):
@@ -18,29 +20,39 @@ async def turns(lull, *steps):
         await asyncio.sleep(0)
 
 
-async def test_there_is_one_rest_a_turn_when_there_are_many_steps_a_second():
-    rests = []
-    lull = Lull(rests.append)
+@pytest.fixture
+def rests():
+    return []
+
+
+@pytest.fixture
+def lull(rests):
+    """On a loop that has just begun, and has time."""
+    lull = Lull(rests.append, spent=lambda: 0.0)
     lull.look(0.0)
+    return lull
+
+
+async def test_there_is_one_rest_a_turn_when_there_are_many_steps_a_second(lull, rests):
     await turns(lull, 100)
     lull.look(100 / BUSY)
     assert rests == []
 
-    await turns(lull, 1, 0, FULL - 1, 2)
+    await turns(lull, 1, 0, 19, 2)
     assert rests == [REST] * 3
     lull.look(1.0)
     await turns(lull, 1)
     assert rests == [REST] * 3
 
 
-async def test_whoever_takes_many_steps_in_a_turn_is_too_busy_to_rest():
-    rests = []
-    lull = Lull(rests.append)
+async def test_a_loop_that_has_no_time_does_not_rest(lull, rests):
+    worked = iter([0.0, 0.08, 0.1])
+    lull = Lull(rests.append, spent=lambda: next(worked))
     lull.look(0.0)
-    await turns(lull, 1000)
-    lull.look(0.1)
-    await turns(lull, FULL, FULL + 5)
-    assert rests == []
+    for now in (0.1, 0.2):
+        await turns(lull, 1000)
+        lull.look(now)
+        assert rests == []
     await turns(lull, 1)
     assert rests == [REST]
 

@@ -211,7 +211,9 @@ class LiveSpace:
             self._asks.leave_area(self.room_id, inside, body.user_id)
         if step.door is not None:
             self._knock(body, step.door, Wish(x, y, direction, by, now))
-        elif by is not None and (abs(step.x - x) > ROUNDED or abs(step.y - y) > ROUNDED):
+            return
+        body.wish = None  # they go somewhere else
+        if by is not None and (abs(step.x - x) > ROUNDED or abs(step.y - y) > ROUNDED):
             self.sights.correct(body, by)
 
     def _turn(self, body: Body, direction: Direction) -> None:
