@@ -42,6 +42,11 @@ def _migrate(url: str) -> None:
         thread.submit(asyncio.run, migrate(url)).result()
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three for two cores: many tests wait, for servers that start or for time to pass."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
 def pytest_configure_node(node) -> None:
     """In the process that pytest-xdist directs its workers from: one PostgreSQL for all of them."""
     node.workerinput["postgres_url"] = _shared_postgres(node.config)

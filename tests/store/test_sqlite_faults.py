@@ -1,11 +1,13 @@
 """SQLite under real faults: what was acked is there, what was not is `Unavailable`, and it goes on by itself."""
 
 import asyncio
+import gc
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from tertulia.domain.commands import SendResult
 from tertulia.domain.errors import Unavailable
 from tertulia.store import Store
 from tertulia.store.meta import remember_once
+from tertulia.store.sqlite import Session
 
 from .conftest import World, world_on
 
@@ -204,3 +207,14 @@ async def test_a_read_only_database_is_unavailable_for_writers_and_can_be_read(p
         assert await store.read(lambda reader: reader.epoch) == epoch
     finally:
         await store.stop()
+
+
+async def test_a_connection_that_is_given_up_is_forgotten(path: Path):
+    async with world_on(f"sqlite:///{path}"):
+        session = Session(path, "FULL", may_write=True)
+        known = weakref.ref(session)
+        session.sql.execute(text("SELECT 1"))
+        session.close()
+        del session
+        gc.collect()
+        assert known() is None

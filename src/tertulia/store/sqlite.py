@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, StaticPool, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tertulia.domain.clock import Clock
 from tertulia.domain.errors import Unavailable
@@ -98,6 +98,9 @@ class Session:
             self.raw.execute("ROLLBACK")
 
     def close(self) -> None:
+        # SQLAlchemy remembers a connection that is not closed, and so all of this, for ever.
+        with contextlib.suppress(SQLAlchemyError, sqlite3.Error):
+            self.sql.close()
         self.raw.close()
 
     def _file_now(self) -> tuple[int, int]:
