@@ -210,6 +210,7 @@ async def running(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     receipts = Receipts(parts.executor)
     steward = Steward(parts.executor, hub, lease=settings.space_lease, kept=settings.place_kept)
     hub.spaces.asks = steward
+    hub.spaces.lull.is_awaited = lambda: parts.executor.is_busy
     hub.on_notice, hub.on_delivered = revocation.heed, receipts.on_delivered
     await store.start(migrate=settings.migrate_on_start)
     try:

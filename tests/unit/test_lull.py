@@ -57,6 +57,14 @@ async def test_a_loop_that_has_no_time_does_not_rest(lull, rests):
     assert rests == [REST]
 
 
+async def test_nobody_who_waits_for_something_else_is_made_to_wait(lull, rests):
+    await turns(lull, 1000)
+    lull.look(0.1)
+    lull.is_awaited = lambda: True
+    await turns(lull, 1)
+    assert rests == []
+
+
 class Slow:
     """A space that takes long to tell, and always has something to tell."""
 

@@ -1,15 +1,17 @@
 """Lulls: while steps come in by the thousand, the loop rests for a moment after those that it has taken, so that it wakes
-up once for the next ten and not ten times. Network cards do the same with their interrupts (coalescing)."""
+up once for the next ten and not ten times. Network cards do the same with their interrupts (coalescing). It does not while
+somebody waits for anything but steps.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
 from math import inf
 
-REST = 0.001
+REST = 0.002
 """Seconds. All that comes in meanwhile waits so long, at most; steps are told with the next tick anyhow."""
 BUSY = 2000.0
-"""Steps a second above which there are rests: there, two for each."""
+"""Steps a second above which there are rests."""
 SPARE = 0.3
 """The share of its time that the loop must have to spare: without it what comes in gathers by itself."""
 
@@ -17,12 +19,13 @@ SPARE = 0.3
 class Lull:
     """Tell it of each step, and now and then (`look`) to find out how busy it is."""
 
-    __slots__ = ("_count", "_is_due", "_is_on", "_looked_at", "_sleep", "_spent", "_spent_at")
+    __slots__ = ("_count", "_is_due", "_is_on", "_looked_at", "_sleep", "_spent", "_spent_at", "is_awaited")
 
     def __init__(
         self, sleep: Callable[[float], None] = time.sleep, spent: Callable[[], float] = time.thread_time
     ) -> None:
         """*sleep*: holds up the loop, on purpose. *spent*: seconds that the loop has worked."""
+        self.is_awaited: Callable[[], bool] = bool  # never
         self._sleep, self._spent = sleep, spent
         self._looked_at, self._spent_at = inf, 0.0
         self._count = 0
@@ -44,4 +47,5 @@ class Lull:
 
     def _rest(self) -> None:
         self._is_due = False
-        self._sleep(REST)
+        if not self.is_awaited():
+            self._sleep(REST)

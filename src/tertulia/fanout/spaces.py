@@ -74,7 +74,7 @@ class Spaces:
         self.holdings = Holdings(self._spaces, occupancy, SETTLED)
         self._visits = Visits(occupancy, spacing.visit)
         self._sees: dict[str, bool] = {}
-        self._lull = Lull()
+        self.lull = Lull()
 
     async def stop(self) -> None:
         for timer in (self._timer, self._beat_timer):
@@ -258,7 +258,7 @@ class Spaces:
         if subscription is None or not subscription.is_present or body is None:
             raise NotThere
         space.walk(body, x, y, direction, connection)
-        self._lull.step()
+        self.lull.step()
         return True
 
     def admitted(self, room_id: RoomId, user_id: UserId, area_id: int, talk_id: RoomId) -> None:
@@ -468,7 +468,7 @@ class Spaces:
             if not space.sights.is_settled:
                 self._dirty[space] = None
         ended = loop.time()
-        self._lull.look(ended)
+        self.lull.look(ended)
         self._next_tick = max(self._next_tick + TICK, ended + min(ended - began, 10 * TICK))
         if self._dirty:
             self._timer = loop.call_at(self._next_tick, self._tick)

@@ -5,6 +5,8 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -19,6 +21,9 @@ from tertulia.services.messages import Messages
 from tertulia.services.talks import Talks
 from tertulia.store import Post, Store
 from tertulia.store.work import PostDone
+
+STILL_TOLD = 0.01
+"""Seconds."""
 
 R = TypeVar("R")
 log = logging.getLogger("tertulia.executor")
@@ -42,8 +47,16 @@ class Executor:
         a space, and *talks* brings it there."""
         self._store, self._handlers, self._messages, self._max_page = store, handlers, messages, max_page
         self._floors, self._talks = floors or NoFloors(), talks or Talks(store)
+        self._under_way = 0
+        self._done_at = -inf
+
+    @property
+    def is_busy(self) -> bool:
+        """Something is under way, or was done a moment ago and is perhaps still to be told."""
+        return self._under_way > 0 or monotonic() - self._done_at < STILL_TOLD
 
     async def execute(self, command: Command[R], actor: Actor | None) -> R:
+        self._under_way += 1
         try:
             if isinstance(command, SendMessage):
                 return cast(R, await self._send(command, actor))
@@ -54,6 +67,12 @@ class Executor:
             raise
         except Exception as fault:
             raise fault_of_ours(fault, type(command).__name__) from fault
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._under_way -= 1
+        self._done_at = monotonic()
 
     def post(self, command: SendMessage, actor: Actor, done: Callable[[SendResult | TertuliaError], None]) -> None:
         """Send a message without a task or a future: *done* is called once, after the commit or with the refusal.
@@ -65,6 +84,14 @@ class Executor:
         except TertuliaError as refusal:
             done(refusal)
             return
+        self._under_way += 1
+        self._post(post, command, actor, partial(self._posted, done))
+
+    def _posted(self, done: Callable[[SendResult | TertuliaError], None], outcome: SendResult | TertuliaError) -> None:
+        self._end()
+        done(outcome)
+
+    def _post(self, post: Post, command: SendMessage, actor: Actor, done: PostDone) -> None:
         try:
             voice = self._floors.voice(command.room_id, actor.user_id, nearby=command.nearby)
         except TertuliaError as refusal:
