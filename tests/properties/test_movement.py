@@ -190,7 +190,7 @@ def judge(floor, start, step, reach, inside, *, is_exact):
     end = step.x, step.y
     space, solid = floor.space, [one for one in floor.objects.values() if is_near(one, start, (step.x, step.y))]
     gates = [area for area in space.areas if area.id != inside]
-    assert step.length <= reach
+    assert step.length <= reach + 1e-12
     assert abs(step.length - hypot(end[0] - start[0], end[1] - start[1])) < 1e-8
     if end == start:
         assert step.length == 0

@@ -236,6 +236,16 @@ def test_who_speaks_is_heard_by_who_is_near_at_rest_or_not(world):
     assert world.speak(ANA) == ([ANA, BEN, CLEO], {})
 
 
+def test_who_is_near_those_who_join_is_near_enough(world):
+    for user_id, x in ((ANA, 0), (BEN, 0)):
+        world.put(user_id, x)
+    world.step()
+    world.put(DAN, 78, is_at_rest=False)
+    assert world.speak(ANA) == ([ANA, BEN], {})
+    world.put(CLEO, 59, is_at_rest=False)
+    assert world.speak(ANA) == ([ANA, BEN, CLEO, DAN], {"b1": [ANA, BEN, CLEO, DAN]})
+
+
 def test_those_whom_one_speaks_to_are_in_earshot_of_each_other(world):
     world.put(ANA, 0)
     world.put(BEN, 110, is_at_rest=False)

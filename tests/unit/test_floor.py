@@ -449,6 +449,25 @@ def test_where_no_place_is_near_one_begins_anew_at_the_nearest_spawn_point():
     assert there.settle(4000.0, 3000.0, inside=None) == (40.0, 9.0)
 
 
+def test_where_even_the_spawn_points_are_covered_one_stands_wherever_there_is_room():
+    around = [
+        (0.0, 0.0, 700.0, 600.0),
+        (720.0, 0.0, 80.0, 600.0),
+        (700.0, 0.0, 20.0, 390.0),
+        (700.0, 410.0, 20.0, 190.0),
+    ]
+    there = floor(*(thing(n, *place) for n, place in enumerate(around, 1)))
+    x, y = there.settle(5.0, 5.0, inside=None)
+    assert 700 <= x <= 720
+    assert 390 <= y <= 410
+
+    there.apply(ObjectPlaced(object=thing(9, 690.0, 380.0, 40.0, 40.0), **SAID).placed(1, 8))
+    assert there.settle(5.0, 5.0, inside=None) == (5.0, 5.0)
+    there.apply(ObjectRemoved(object_id=1, **SAID).placed(1, 9))
+    assert there.settle(5.0, 5.0, inside=None) == (5.0, 5.0)
+    assert there.is_free(5.0, 5.0)
+
+
 def test_where_there_is_no_place_at_all_one_stays_on_the_floor():
     there = floor(thing(1, -10.0, -10.0, 900.0, 900.0))
     assert there.settle(900.0, 300.0, inside=None) == (800.0, 300.0)

@@ -276,17 +276,23 @@ class Bubbles:
                 self._add(bubble, user, changed)
 
     def _draw_in(self, bubble: _Bubble, people: Mapping[UserId, Person], changed: dict[_Bubble, None]) -> None:
-        """Whoever is in range of it and in no other, the nearest first."""
+        """Whoever is in range of it and in no other, the nearest first; and whoever is so by that."""
         x, y = _centre(people[user] for user in bubble.users)
-        close = (CLOSE * self.earshot / 2) ** 2
-        found = sorted(
-            (distance, user)
+        # No centre that it may come to have is farther from this one than half of the earshot.
+        free = [
+            user
             for user, one in people.items()
-            if user not in self._bubble_of and (distance := (one.x - x) ** 2 + (one.y - y) ** 2) <= close
-        )
-        for _, user in found:
-            if self._takes(bubble, user, people):
-                self._add(bubble, user, changed)
+            if user not in self._bubble_of and (one.x - x) ** 2 + (one.y - y) ** 2 <= self.earshot**2
+        ]
+        count = 0
+        while count < len(bubble.users) < self._most:
+            count = len(bubble.users)
+            x, y = _centre(people[user] for user in bubble.users)
+            free.sort(key=lambda user: ((people[user].x - x) ** 2 + (people[user].y - y) ** 2, user))
+            for user in free:
+                if self._takes(bubble, user, people):
+                    self._add(bubble, user, changed)
+            free = [user for user in free if user not in bubble.users]
 
     def _takes(self, bubble: _Bubble, user_id: UserId, people: Mapping[UserId, Person]) -> bool:
         """Whether somebody may join where they are."""

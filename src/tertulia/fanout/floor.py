@@ -26,6 +26,8 @@ WAYS_OUT = 32
 FARTHEST = 2000.0
 """Units that one is moved aside, at most, by the search all around; if there is no room, one begins anew."""
 DIRECTIONS = 12
+FINEST = 64
+"""Into so many columns and rows a floor is divided, in the end, to find any place at all."""
 BlockedBy = Literal["solid", "area", "speed"]
 
 
@@ -64,6 +66,8 @@ class Floor:
         self._ground = Ground()
         self._cells = self._ground.cells
         self._areas: dict[int, Area] = {}
+        self._refuge: list[tuple[float, float]] | None = None
+        """One place where anybody may stand, if there is one; None: it was not looked for since the ground changed."""
         self._lay(room.space)
         for thing in objects:
             self._put(thing)
@@ -89,7 +93,7 @@ class Floor:
                 return Change.NOTHING
 
     def _lay(self, space: Space) -> None:
-        self.space = space
+        self.space, self._refuge = space, None
         self._areas = {area.id: area for area in space.areas}
         self._ground.resize(space.width, space.height)
         self._ground.set_gates(
@@ -104,6 +108,7 @@ class Floor:
         self._seat(thing.id, None if old is None else old.occupied_by, thing.occupied_by)
         if thing.is_solid or (old is not None and old.is_solid):
             self._ground.set_solid(thing.id, _shape(thing) if thing.is_solid else None)
+            self._refuge = None
         return Change.OBJECTS
 
     def _remove(self, object_id: ObjectId) -> Change:
@@ -112,6 +117,7 @@ class Floor:
             return Change.NOTHING
         self._seat(object_id, old.occupied_by, None)
         self._ground.set_solid(object_id, None)
+        self._refuge = None
         return Change.OBJECTS
 
     def _seat(self, object_id: ObjectId, old: UserId | None, new: UserId | None) -> None:
@@ -211,7 +217,7 @@ class Floor:
 
     def settle(self, x: float, y: float, *, inside: int | None) -> tuple[float, float]:
         """The nearest place where one may stand: the point itself if one may. If there is none near, the nearest spawn
-        point; if not even those are free, the nearest point of the floor, whatever is there."""
+        point; if not even those are free, any place; and if all is full, the nearest point of the floor."""
         x, y = self._on_floor(0.0 if x != x else x, 0.0 if y != y else y)  # noqa: PLR0124 - NaN
         found = self._find_way_out(x, y, inside)
         if found is not None:
@@ -225,7 +231,19 @@ class Floor:
             found = self._stand(point.x, point.y, inside)
             if found is not None:
                 return found
-        return x, y
+        if self._refuge is None:
+            self._refuge = self._find_refuge()
+        return self._refuge[0] if self._refuge else (x, y)
+
+    def _find_refuge(self) -> list[tuple[float, float]]:
+        """Looked for once for all who need it, however many stand where a wall is put."""
+        width, height = self._ground.right / FINEST, self._ground.bottom / FINEST
+        for column in range(FINEST + 1):
+            for row in range(FINEST + 1):
+                found = self._stand(round(column * width, 2), round(row * height, 2), None)
+                if found is not None:
+                    return [found]
+        return []
 
     def _stand(self, x: float, y: float, inside: int | None) -> tuple[float, float] | None:
         """There, or less than two hundredths beside it."""
