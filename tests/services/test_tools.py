@@ -336,7 +336,10 @@ async def test_what_stands_in_a_gated_area_is_for_who_is_inside(scene: Scene, an
     assert room.space is not None
     quiet, plain = room.space.areas
     inside, on_carpet = await scene.thing(ana, room, x=450, y=50), await scene.thing(ana, room, x=50, y=50)
-    await use(scene, ana, inside, "wave")  # who is not in the space at all, works from outside
+    await refuses(scene, OutOfReach, ana, inside, "wave")  # nor for who is not in the space at all
+    await scene.do(None, c.EnterArea(room_id=room.id, area_id=quiet.id, user_id=ana.user_id))
+    await use(scene, ana, inside, "wave")  # they are there by another node
+    await scene.do(None, c.LeaveArea(room_id=room.id, area_id=quiet.id, user_id=ana.user_id))
     scene.floors.put(room, ana, 410, 10)
     await refuses(scene, OutOfReach, ana, inside, "wave")
     await refuses(scene, OutOfReach, ana, inside, "destroy")

@@ -8,7 +8,7 @@ import pytest
 
 from fanout_world import NOW, ROOM, MemorySocket, Plain, World, sent, until
 from tertulia.domain.commands import OpenedFloor
-from tertulia.domain.errors import Unavailable
+from tertulia.domain.errors import AreaFull, Unavailable
 from tertulia.domain.events import BubbleUpdated, RoomUpdated
 from tertulia.domain.models import Area, Point, Room, Seat, Space, SpaceObject, Voice
 from tertulia.domain.roles import RoomKind
@@ -36,8 +36,8 @@ class Asked(list):
 
     waits = ()
 
-    def enter_area(self, room_id, area_id, user_id, wait):
-        self.append(("enter", area_id, user_id))
+    def enter_area(self, room_id, user_id, wait):
+        self.append(("enter", self.space.bodies[user_id].asks_for, user_id))
         self.waits = (*self.waits, wait)
 
     def leave_area(self, room_id, area_id, user_id):
@@ -72,14 +72,16 @@ def asked():
 @pytest.fixture
 def space(asked):
     """With a booth at 400, 300 that one has to be let into; all who are in it are in it by this node."""
-    return LiveSpace(
+    asked.space = LiveSpace(
         opened_floor(), asked, Counters(), is_own=lambda room_id, user_id: True, wake=lambda space: None, lease=30.0
     )
+    return asked.space
 
 
-def opened_floor(*things, last_seq=0):
+def opened_floor(*things, last_seq=0, areas=None):
     booth = Area(id=BOOTH, name="Booth", x=400.0, y=300.0, width=100.0, height=100.0, is_private=True)
-    floor = Space(width=800.0, height=600.0, speed=0.0, spawn_points=[Point(100.0, 200.0)], areas=[booth])
+    areas = [booth] if areas is None else areas
+    floor = Space(width=800.0, height=600.0, speed=0.0, spawn_points=[Point(100.0, 200.0)], areas=areas)
     room = Room(
         id=ROOM, kind=RoomKind.CHANNEL, name="Hall", space=floor, last_seq=last_seq, created_at=NOW, updated_at=NOW
     )
@@ -172,6 +174,52 @@ def test_who_walks_on_while_they_wait_at_a_door_does_not_go_in(space, asked):
     assert asked == [("enter", BOOTH, ANA), ("leave", BOOTH, ANA)]
 
 
+def test_there_is_one_question_at_a_time_whatever_doors_one_knocks_at(asked):
+    doors = [
+        Area(id=n, name=f"{n}", x=400.0, y=20.0 * n, width=100.0, height=20.0, is_private=True) for n in range(1, 21)
+    ]
+    space = asked.space = LiveSpace(
+        opened_floor(areas=doors), asked, Counters(), is_own=lambda *one: True, wake=lambda space: None, lease=30.0
+    )
+    ana = come(space, 390, 30)
+    for turn in range(100):
+        space.walk(ana, 390, 30 + 20 * (turn % 20), None, None)
+        space.walk(ana, 450, 30 + 20 * (turn % 20), None, None)
+    assert asked == [("enter", 1, ANA)]
+    assert space.wants(ANA) == 20
+    space.admitted(ANA, 20, TALK)
+    assert (ana.area_id, ana.y) == (20, 410)
+    space.walk(ana, 390, 410, None, None)
+    space.walk(ana, 450, 410, None, None)
+    assert asked[-1] == ("enter", 20, ANA)
+    assert asked.waits[-1] <= ASK_EVERY
+    space.walk(ana, 100, 410, None, None)
+    assert space.wants(ANA) is None
+
+
+def test_who_was_let_in_next_door_and_has_turned_back_asks_to_be_where_they_are(asked):
+    booths = [
+        Area(id=n, name=f"{n}", x=x, y=300.0, width=100.0, height=100.0, is_private=True)
+        for n, x in ((1, 400), (2, 500))
+    ]
+    space = asked.space = LiveSpace(
+        opened_floor(areas=booths), asked, Counters(), is_own=lambda *one: True, wake=lambda space: None, lease=30.0
+    )
+    ana = come(space, 390, 350)
+    space.walk(ana, 450, 350, None, None)
+    space.admitted(ANA, 1, TALK)
+    del asked[:]
+    space.walk(ana, 550, 350, None, None)
+    assert space.wants(ANA) == 2  # from now on the store does it
+    space.walk(ana, 450, 350, None, None)
+    space.admitted(ANA, 2, 71)
+    assert asked == [("enter", 2, ANA), ("leave", 2, ANA), ("enter", 1, ANA)]
+    assert space.voice(ANA, nearby=False) == (Voice(area_id=1), [])  # where the store knows nothing of her, as yet
+    space.refused(ANA, 1, AreaFull())
+    assert ana.area_id is None
+    assert space.floor.gate_at(ana.x, ana.y) is None
+
+
 def test_the_place_of_who_leaves_is_forgotten_unless_they_are_back(space):
     come(space, 100, 100)
     come(space, 100, 100, user_id=2)
@@ -185,25 +233,25 @@ def test_the_place_of_who_leaves_is_forgotten_unless_they_are_back(space):
 
 
 def test_of_talks_those_have_begun_that_the_store_knew_twice(space):
-    space.began(ANA, TALK)
-    assert space.compare({(TALK, ANA), (71, ANA)}) == set()
-    assert space.compare({(TALK, ANA), (71, ANA), (72, 2)}) == {(71, ANA)}
-    space.began(ANA, 71)
-    assert space.compare({(TALK, ANA), (71, ANA)}) == set()
+    space.stays.begin(ANA, TALK)
+    assert space.stays.compare({(TALK, ANA), (71, ANA)}) == set()
+    assert space.stays.compare({(TALK, ANA), (71, ANA), (72, 2)}) == {(71, ANA)}
+    space.stays.begin(ANA, 71)
+    assert space.stays.compare({(TALK, ANA), (71, ANA)}) == set()
 
 
 def test_of_talks_those_are_forgotten_that_the_store_does_not_know_twice(space):
-    space.began(ANA, TALK)
-    space.began(ANA, 71)
-    space.compare({(71, ANA)})
-    space.began(ANA, TALK)  # they had just come back
-    space.compare({(71, ANA)})
-    assert space.stays == {ANA: {TALK, 71}}
-    space.compare({(71, ANA)})
-    assert space.stays == {ANA: {71}}
-    space.compare(())
-    space.compare(())
-    assert space.stays == {}
+    space.stays.begin(ANA, TALK)
+    space.stays.begin(ANA, 71)
+    space.stays.compare({(71, ANA)})
+    space.stays.begin(ANA, TALK)  # they had just come back
+    space.stays.compare({(71, ANA)})
+    assert space.stays.talks == {ANA: {TALK, 71}}
+    space.stays.compare({(71, ANA)})
+    assert space.stays.talks == {ANA: {71}}
+    space.stays.compare(())
+    space.stays.compare(())
+    assert space.stays.talks == {}
 
 
 async def test_a_floor_that_missed_something_is_read_until_it_is_known_whatever_is_said_meanwhile(asked):

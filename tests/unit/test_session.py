@@ -1,7 +1,9 @@
 """A session's state machine, fed by hand: what a frame means, depending on what came before it."""
 
+from types import SimpleNamespace
+
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from tertulia.domain.commands import Authenticate, Move, Ping, SendMessage, Type
 from tertulia.domain.errors import Malformed, MissingToken, TooFast, UnknownCommand
@@ -161,14 +163,47 @@ def busy():
     lobby = Lobby(executor=None, authenticator=None, hub=None, pace=Pace(rate=20, burst=60), clock=None)
     session = SocketSession(lobby, Words(), None)
     session._socket, session._posted = Quiet(), 1
+    there = SimpleNamespace(is_present=True)
+    session._connection = SimpleNamespace(
+        rooms={1: there, 2: there, 3: SimpleNamespace(is_present=False)}, last_heard=0.0
+    )
     return session
 
 
-def test_a_move_that_is_done_later_waits_for_the_command_before_it(busy):
-    move = Request(Move(room_id=RoomId(1), x=1.0, y=1.0), "update_position")
-    busy._task, busy._late = object(), move
+def step(room_id, x):
+    return Request(Move(room_id=RoomId(room_id), x=x, y=1.0), "update_position")
+
+
+async def test_a_move_that_is_done_later_waits_for_the_command_before_it(busy):
+    busy._task, move = object(), step(1, 1.0)
+    busy._move_later(move, move.command, 60.0)
     busy._take_late()
     assert list(busy._backlog) == [move]
+
+
+async def test_of_the_moves_that_are_done_later_the_last_in_each_room_counts(busy):
+    busy._task, moves = object(), [step(1, 1.0), step(2, 2.0), step(3, 3.0), step(1, 4.0), step(7, 5.0)]
+    for move in moves:
+        busy._move_later(move, move.command, 60.0)
+    del busy._connection.rooms[2]  # which one leaves
+    for _ in range(5):
+        busy._take_late()
+    assert list(busy._backlog) == [moves[3]]
+
+
+async def test_a_move_that_is_done_at_once_is_not_undone_by_an_older_one(busy):
+    walked = []
+    hub = SimpleNamespace(
+        spaces=SimpleNamespace(walk=lambda connection, room, x, y, direction: walked.append(x) or True)
+    )
+    busy._lobby = structs.replace(busy._lobby, hub=hub)
+    for move in (step(1, 1.0), step(2, 2.0)):
+        busy._move_later(move, move.command, 60.0)
+    newer = step(1, 3.0)
+    busy._do(newer)
+    for _ in range(3):
+        busy._take_late()
+    assert walked == [3.0, 2.0]
 
 
 def test_a_socket_is_read_no_further_also_if_what_it_sent_was_put_back(busy):

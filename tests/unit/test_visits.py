@@ -17,8 +17,8 @@ def test_somebody_visits_so_many_rooms_and_leaves_the_one_that_was_not_heard_of_
     visits.heard_of(1, ana.user_id)
     del told[:]
 
-    visits.enter(1000, ana, None, None)
+    assert visits.enter(1000, ana, None, None) == 2
 
-    assert [(type(event).__name__, event.room_id) for event in told] == [("UserLeft", 2), ("UserJoined", 1000)]
+    assert [(type(event).__name__, event.room_id) for event in told] == [("UserJoined", 1000), ("UserLeft", 2)]
     assert occupancy.find(2, ana.user_id) is None
     assert {one.user_id for one in occupancy.occupants(1)} == {1, 2}

@@ -248,6 +248,77 @@ async def talk_of(person, room):
     return talks[0]["id"] if talks else None
 
 
+NEXT_DOOR = {"name": "Next door", "x": 800, "y": 0, "width": 200, "height": 200, "is_private": True}
+
+
+async def test_who_looks_in_next_door_and_turns_back_is_still_in_the_booth_or_says_nothing(people):
+    room, ana, bea, cleo = await three(people, areas=[BOOTH, NEXT_DOOR])
+    for client, x in ((ana, 650), (bea, 700)):
+        await walk(client, x, 100)
+        await sees(cleo, client.person, x, 100)
+    talk = (await ana.ask("send_message", room_id=room, message="one"))["talk_id"]
+
+    for turn in range(12):
+        await walk(ana, 850, 100)
+        await walk(ana, 650 + turn, 100)
+        said = await ana.answer("send_message", room_id=room, message=f"secret {turn}")
+        assert said["event"] == "error" or said["data"]["talk_id"] == talk
+    await sees(cleo, ana.person, 661, 100)
+    while (said := await ana.answer("send_message", room_id=room, message="at last"))["event"] == "error":
+        assert said["data"]["code"] == "not_there"
+    assert said["data"]["talk_id"] == talk
+    await cleo.say("done")
+    await cleo.event("message_received", message="done")
+    assert texts(cleo) == ["done"]
+
+
+async def test_nobody_gets_into_a_locked_area_on_a_chair(people):
+    room, ana, bea, cleo = await three(people, areas=[LOCKABLE | {"is_private": True}])
+    inside = await put(ana.person, room, "chair", 340, 640, metadata={"movable": True})
+    outside = await put(ana.person, room, "chair", 500, 300, metadata={"movable": True})
+    area = (await ana.person.ask("GET", f"/rooms/{room}", 200)).json()["space"]["areas"][0]["id"]
+    for client, x in ((ana, 350), (bea, 360)):
+        await walk(client, x, 650)
+        await sees(cleo, client.person, x, 650)
+    await ana.until(lambda: any(data["room"]["parent_id"] == room for data in ana.data("room_state")))
+    await ana.ask("lock_area", room_id=room, area_id=area, is_locked=True)
+    dan = await people("dan")
+    await dan.ask("POST", f"/rooms/{room}/join", 200)
+
+    for thing, action, params in ((inside, "sit", {}), (inside, "move", {"x": 10, "y": 10})):
+        body = {"room_id": room, "target_object_id": thing["id"], "action": action, "params": params}
+        assert (await dan.ask("POST", "/tools", 403, json=body)).json()["code"] == "out_of_reach"
+    await cleo.ask("use_tool", room_id=room, target_object_id=outside["id"], action="sit")
+    ride = {"room_id": room, "target_object_id": outside["id"], "action": "move", "params": {"x": 350, "y": 660}}
+    assert (await cleo.answer("use_tool", **ride))["data"]["code"] == "occupied"
+    move = {"x": 350, "y": 660}
+    await ana.person.ask("PATCH", f"/objects/{outside['id']}", 409, json=move)
+    await ana.ask("send_message", room_id=room, message="secret", nearby=True)
+    await bea.event("message_received", message="secret")
+    await cleo.say("done")
+    await cleo.event("message_received", message="done")
+    assert texts(cleo) == ["done"]
+
+
+async def test_who_sits_down_outside_is_not_in_the_booth_any_more(people):
+    room, ana, bea, cleo = await three(people, areas=[BOOTH])
+    chair = await put(ana.person, room, "chair", 300, 500)
+    for client, x in ((ana, 650), (bea, 700)):
+        await walk(client, x, 100)
+        await sees(cleo, client.person, x, 100)
+    await ana.ask("send_message", room_id=room, message="inside")
+    await bea.event("message_received", message="inside")
+
+    await bea.ask("use_tool", room_id=room, target_object_id=chair["id"], action="sit")
+    await sees(cleo, bea.person, 316, 516)
+    await bea.event("member_removed", user_id=bea.person.id)
+    await ana.ask("send_message", room_id=room, message="secret")
+    assert "talk_id" not in await bea.ask("send_message", room_id=room, message="hello, all")
+    await cleo.event("message_received", message="hello, all")
+    await bea.event("message_received", message="hello, all")
+    assert "secret" not in texts(bea)
+
+
 async def test_a_chair_within_an_area_is_out_of_reach_from_outside(people):
     room, ana, _bea, _ = await three(people, areas=[BOOTH])
     chair = await put(ana.person, room, "chair", 650, 50)

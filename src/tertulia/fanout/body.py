@@ -26,13 +26,14 @@ class Body:
     """One who is in the room, or was a moment ago (*gone_at*): their place is kept for when they are back.
 
     *area_id*: the gated area that they have been let into. *seat*: what they sit on; *risen_from*: what they have got up
-    from, which the log does not say yet. *asks_for*: the area that they ask to be let into, for *wish*; *asked_at*: when
-    they asked last; *refused*: when they may ask for an area again. *by*: the connection that moved them last. Times are of the monotonic clock.
+    from, which the log does not say yet. *asks_for*: the area that they want to be let into, for *wish*; *is_asking*: the
+    store is asked, or will be in a moment; *asked_at*: when it was last; *refused*: when they may ask for an area again.
+    *by*: the connection that moved them last. Times are of the monotonic clock.
     """
 
     __slots__ = (
-        "area_id", "asked_at", "asks_for", "budget", "by", "direction", "gone_at", "is_here", "moved_at", "refused", "risen_from",
-        "seat", "seen_at", "user_id", "wish", "x", "y",
+        "area_id", "asked_at", "asks_for", "budget", "by", "direction", "gone_at", "is_asking", "is_here", "moved_at",
+        "refused", "risen_from", "seat", "seen_at", "user_id", "wish", "x", "y",
     )  # fmt: skip
 
     def __init__(self, user_id: UserId, x: float, y: float) -> None:
@@ -40,6 +41,7 @@ class Body:
         self.direction: Direction = None
         self.area_id: int | None = None
         self.asks_for: int | None = None
+        self.is_asking = False
         self.asked_at = -inf
         self.wish: Wish | None = None
         self.refused: dict[int, float] | None = None

@@ -27,7 +27,7 @@ class Holdings:
         return [
             StayBegan(user_id=user_id, room_id=talk_id, parent_id=space.room_id)
             for space in self._spaces.values()
-            for talk_id, user_id in space.compare(is_open.get(space.room_id, set()))
+            for talk_id, user_id in space.stays.compare(is_open.get(space.room_id, set()))
         ]
 
     def has_risen(self, seat: Seat) -> bool:
@@ -52,13 +52,15 @@ class Holdings:
         known = {(one.parent_id, one.area_id, one.user_id) for one in stays}
         for space in self._spaces.values():
             for body in space.bodies.values():
+                gate = space.floor.gate_at(body.x, body.y)
+                area_id = body.area_id if gate is None else gate.id
                 if (
-                    body.area_id is not None
-                    and (space.room_id, body.area_id, body.user_id) not in known
+                    area_id is not None
+                    and (area_id != body.area_id or (space.room_id, area_id, body.user_id) not in known)
                     and self._occupancy.is_own(space.room_id, body.user_id)
                     and monotonic() - body.seen_at > self._settled
                 ):
-                    space.ask_again(body, body.area_id)
+                    space.ask_again(body, area_id)
 
     def has_gone(self, room_id: RoomId, talk_id: RoomId, user_id: UserId) -> bool:
         """Somebody who is in the room, and not in the bubble of that talk; a room's keeper alone knows."""

@@ -24,6 +24,7 @@ from tertulia.fanout.connection import Connection
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.floor import Change, Floor
 from tertulia.fanout.sights import Sights
+from tertulia.fanout.stays import Stays
 
 AT_REST = 1.0
 """Seconds without a step after which somebody may be drawn into a bubble."""
@@ -44,8 +45,8 @@ class Asks(Protocol):
     async def open_floor(self, room_id: RoomId) -> OpenedFloor | None:
         """Raises Unavailable."""
 
-    def enter_area(self, room_id: RoomId, area_id: int, user_id: UserId, wait: float) -> None:
-        """In *wait* seconds."""
+    def enter_area(self, room_id: RoomId, user_id: UserId, wait: float) -> None:
+        """In *wait* seconds; into which area, the space then says (`wants`)."""
 
     def leave_area(self, room_id: RoomId, area_id: int | None, user_id: UserId) -> None: ...
     def free_seat(self, room_id: RoomId, user_id: UserId) -> None: ...
@@ -67,15 +68,12 @@ class LiveSpace:
         lease: float,
     ) -> None:
         """*lease*: seconds that somebody who is gone keeps their seat, and their part in what is said around it."""
-        self.room_id = opened.room.id
+        self.room_id, self.opened_at = opened.room.id, monotonic()
         self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
         self.bubbles = Bubbles(self.room_id, earshot=self.floor.space.earshot)
         self.bodies: dict[UserId, Body] = {}
         self.sights = Sights(self.room_id, self.bodies, counters, wake=partial(wake, self))
-        self.stays: dict[UserId, set[RoomId]] = {}
-        """The talks that people are in, as far as it is known here."""
-        self.area_talks: dict[int, RoomId] = {}
-        self.talkers = set(opened.talkers)
+        self.stays = Stays(opened)
         self.restless_until = 0.0
         """Until when bubbles may change, if nobody moves any more."""
         self.outbox: dict[UserId, Body] = {}
@@ -85,8 +83,6 @@ class LiveSpace:
         self.unkept: set[UserId] = set()
         """Who left, and whose places are still to be forgotten."""
         self._rules = self._find_rules()
-        self._doubtful: set[tuple[RoomId, UserId]] = set()
-        """The stays of which the store did not say what is known here when it was asked last."""
         self._heard: list[DurableEvent] | None = None
         """What the log has said since the floor was found to be behind it; None: it is not."""
         self._asks, self._is_own, self._lease = asks, is_own, lease
@@ -94,10 +90,6 @@ class LiveSpace:
 
     def _recall(self, opened: OpenedFloor) -> None:
         """Where people stood, and which areas they had been let into."""
-        for stay in opened.stays:
-            self.stays.setdefault(stay.user_id, set()).add(stay.talk_id)
-            if stay.area_id is not None:
-                self.area_talks[stay.area_id] = stay.talk_id
         inside = {(stay.user_id, stay.area_id) for stay in opened.stays}
         for place in opened.places:
             area_id = place.area_id if (place.user_id, place.area_id) in inside else None
@@ -118,9 +110,7 @@ class LiveSpace:
         self.floor = Floor(opened.room, opened.objects, opened.room.last_seq)
         for event in heard:
             self.floor.apply(event)
-        self.talkers.update(opened.talkers)
-        for stay in opened.stays:
-            self.began(stay.user_id, stay.talk_id)
+        self.stays.recall(opened)
         self._rules = {}
         self._rearrange(has_new_areas=True)
 
@@ -176,7 +166,7 @@ class LiveSpace:
         """They have left of their own accord, from this node: what they held is free at once."""
         if user_id in self.floor.seats:
             self._asks.free_seat(self.room_id, user_id)
-        if user_id in self.stays:
+        if user_id in self.stays.talks:
             self._asks.leave_area(self.room_id, None, user_id)
 
     def forget_old(self, now: float, kept: float) -> None:
@@ -213,6 +203,8 @@ class LiveSpace:
             self._knock(body, step.door, Wish(x, y, direction, by, now))
             return
         body.wish = None  # they go somewhere else
+        if body.asks_for != body.area_id:
+            body.asks_for = None
         if by is not None and (abs(step.x - x) > ROUNDED or abs(step.y - y) > ROUNDED):
             self.sights.correct(body, by)
 
@@ -269,39 +261,71 @@ class LiveSpace:
             self._ask(body, area_id)
 
     def _ask(self, body: Body, area_id: int) -> None:
-        now = monotonic()
-        wait = max(0.0, body.asked_at + ASK_EVERY - now)
-        body.asks_for, body.asked_at = area_id, now + wait
-        self._asks.enter_area(self.room_id, area_id, body.user_id, wait)
+        """One question at a time, whatever they want meanwhile."""
+        body.asks_for = area_id
+        if not body.is_asking:
+            now = monotonic()
+            wait = max(0.0, body.asked_at + ASK_EVERY - now)
+            body.is_asking, body.asked_at = True, now + wait
+            self._asks.enter_area(self.room_id, body.user_id, wait)
+
+    def wants(self, user_id: UserId) -> int | None:
+        """The area that somebody asks to be let into, now that the store is about to be asked; None: none any more."""
+        body = self.bodies.get(user_id)
+        if body is None:
+            return None
+        if not body.is_here:
+            body.asks_for = None
+        body.is_asking = body.asks_for is not None
+        return body.asks_for
 
     def admitted(self, user_id: UserId, area_id: int, talk_id: RoomId) -> None:
-        """The store has let them in: they go on to where they wanted to be."""
-        self.area_talks[area_id] = talk_id
+        """The store has let them in, and they are in no other area any more: they go on to where they wanted to be."""
+        self.stays.of_areas[area_id] = talk_id
         body = self.bodies.get(user_id)
+        if body is not None:
+            body.is_asking = False
         if body is None or not body.is_here:
             if body is not None:
                 body.asks_for = None  # they may be back
             self._asks.leave_area(self.room_id, area_id, user_id)
+            return
+        if body.asks_for != area_id:  # they changed their mind
+            self._asks.leave_area(self.room_id, area_id, user_id)
+            self._ask_for_next(body)
             return
         wish, body.wish, body.asks_for = body.wish, None, None
         body.area_id = area_id
         if wish is not None and monotonic() - wish.at < PATIENCE:
             self.walk(body, wish.x, wish.y, wish.direction, wish.by)
         gate = self.floor.gate_at(body.x, body.y)
-        if gate is None or gate.id != area_id:  # they changed their mind
+        if gate is None or gate.id != area_id:
             self._asks.leave_area(self.room_id, area_id, user_id)
             body.area_id = None
+            if gate is not None:
+                self.ask_again(body, gate.id)
         self._show(body)
+
+    def _ask_for_next(self, body: Body) -> None:
+        """What they want by now; or to be where they are, if the store has taken them out of it."""
+        wanted = body.area_id if body.asks_for is None else body.asks_for
+        if wanted is not None:
+            self._ask(body, wanted)
 
     def refused(self, user_id: UserId, area_id: int, error: TertuliaError) -> None:
         body = self.bodies.get(user_id)
         if body is None:
             return
-        wish, body.wish, body.asks_for = body.wish, None, None
+        body.is_asking = False
         refused = body.refused = body.refused or {}
         refused[area_id] = monotonic() + ASK_AGAIN
         if body.area_id == area_id:
             body.area_id = None
+        if body.asks_for != area_id:
+            if body.asks_for is not None:
+                self._ask(body, body.asks_for)
+            return
+        wish, body.wish, body.asks_for = body.wish, None, None
         self._put_right(body)  # the area may have been made around them
         if wish is not None and wish.by is not None and self.sights.has(wish.by):
             frame = wish.by.dialect.error(error, "update_position", UNSET)
@@ -353,12 +377,21 @@ class LiveSpace:
         self._unsettle(AT_REST)
 
     def _sit(self, body: Body, seat: ObjectId) -> None:
+        """On it; or from beside it, where there is no place, or a door between."""
         body.seat, body.by = seat, None
         place = self.floor.seat_place(self.floor.objects[seat])
-        if place is not None and place != (body.x, body.y):
-            body.x, body.y = place
-            body.moved_at = monotonic()
-            self._show(body, is_news=self._is_own(self.room_id, body.user_id))
+        if place is None or place == (body.x, body.y):
+            return
+        gate = self.floor.gate_at(*place)
+        if gate is not None and gate.id != body.area_id:
+            return
+        is_own = self._is_own(self.room_id, body.user_id)
+        body.x, body.y = place
+        body.moved_at = monotonic()
+        if gate is None and body.area_id is not None and is_own:
+            self._asks.leave_area(self.room_id, body.area_id, body.user_id)
+            body.area_id = None
+        self._show(body, is_news=is_own)
 
     def _find_rules(self) -> dict[int, Area]:
         """The areas, whether they are locked just now or not."""
@@ -375,31 +408,6 @@ class LiveSpace:
 
     # ---- what is said
 
-    def began(self, user_id: UserId, talk_id: RoomId) -> None:
-        """They are in that talk."""
-        self.talkers.add(user_id)
-        self.stays.setdefault(user_id, set()).add(talk_id)
-        self._doubtful.discard((talk_id, user_id))
-
-    def ended(self, talk_id: RoomId, user_id: UserId) -> None:
-        """They are not."""
-        talks = self.stays.get(user_id)
-        if talks is not None:
-            talks.discard(talk_id)
-            if not talks:
-                del self.stays[user_id]
-
-    def compare(self, is_open: Collection[tuple[RoomId, UserId]]) -> set[tuple[RoomId, UserId]]:
-        """*is_open*: who is in which talk, as the store knew it a moment ago. What it does not know twice is over; what
-        it knew twice and is not known here has begun, which this node was not told: that is given back."""
-        known = {(talk_id, user_id) for user_id, talks in self.stays.items() for talk_id in talks}
-        doubtful = known.symmetric_difference(is_open)
-        doubtful_twice = doubtful & self._doubtful
-        for talk_id, user_id in doubtful_twice & known:
-            self.ended(talk_id, user_id)
-        self._doubtful = doubtful
-        return doubtful_twice - known
-
     def voice(self, user_id: UserId, *, nearby: bool) -> tuple[Voice | None, list[BubbleUpdated]]:
         """Where that goes what they say, and which bubbles this has changed. Raises NobodyNear, NotThere."""
         body = self.bodies.get(user_id)
@@ -410,29 +418,37 @@ class LiveSpace:
             if bubble is None:
                 raise NobodyNear
             return Voice(bubble_id=bubble.bubble_id, talk_id=bubble.talk_id, hearers=bubble.user_ids), changed
-        area = None if body is None or body.area_id is None else self.floor.find_area(body.area_id)
-        if area is not None and area.keeps_talk:
-            return Voice(area_id=area.id), []
-        return (Voice() if user_id in self.talkers else None), []
+        area_id = 0 if body is None else self._enclosure(body)
+        if area_id is None:
+            raise NotThere("You are not let in yet where you stand")
+        if area_id:
+            return Voice(area_id=area_id), []
+        return (Voice() if user_id in self.stays.talkers else None), []
 
     def find_area_talk(self, user_id: UserId) -> tuple[bool, RoomId | None]:
         """Whether they stand in an area that keeps what is said in it, and its talk, if it is known here."""
         body = self.bodies.get(user_id)
-        area = None if body is None or body.area_id is None else self.floor.find_area(body.area_id)
-        if area is None or not area.keeps_talk:
-            return False, None
-        return True, self.area_talks.get(area.id)
+        area_id = 0 if body is None else self._enclosure(body)
+        if area_id is None:
+            return True, None
+        return area_id != 0, self.stays.of_areas.get(area_id)
+
+    def _enclosure(self, body: Body) -> int | None:
+        """The area that they are in and that keeps what is said there, 0 if none does; None: they stand in one that they
+        have not been let into, or no longer in the one that they have been, which may be so for a moment."""
+        area = None if body.area_id is None else self.floor.find_area(body.area_id)
+        inside = area.id if area is not None and area.keeps_talk else 0
+        return inside if not body.is_here or inside == self.floor.enclosure_at(body.x, body.y) else None
 
     def people(self) -> dict[UserId, Person]:
         """All who are here, and those who will be back in a moment, perhaps."""
-        now = monotonic()
-        return {
-            body.user_id: Person(
-                body.x, body.y, now - body.moved_at >= AT_REST, self.floor.enclosure_at(body.x, body.y)
-            )
-            for body in self.bodies.values()
-            if body.is_here or (body.gone_at is not None and now - body.gone_at < self._lease)
-        }
+        now, found = monotonic(), {}
+        for body in self.bodies.values():
+            if body.is_here or (body.gone_at is not None and now - body.gone_at < self._lease):
+                enclosure = self._enclosure(body)
+                apart = -body.user_id if enclosure is None else enclosure  # with nobody, until that is settled
+                found[body.user_id] = Person(body.x, body.y, now - body.moved_at >= AT_REST, apart)
+        return found
 
     # ---- the other nodes, and a restart
 

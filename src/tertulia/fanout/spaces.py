@@ -261,6 +261,11 @@ class Spaces:
         self.lull.step()
         return True
 
+    def wants(self, room_id: RoomId, user_id: UserId) -> int | None:
+        """The area that somebody asks to be let into; None: none any more."""
+        space = self._spaces.get(room_id)
+        return None if space is None else space.wants(user_id)
+
     def admitted(self, room_id: RoomId, user_id: UserId, area_id: int, talk_id: RoomId) -> None:
         space = self._spaces.get(room_id)
         if space is not None:
@@ -299,10 +304,11 @@ class Spaces:
 
     async def be_ready(self, room_id: RoomId, user_id: UserId) -> None:
         """To say where that goes what somebody says who is in the room by another node."""
-        if room_id in self._spaces or self._occupancy.find(room_id, user_id) is None:
+        if self._occupancy.find(room_id, user_id) is None or self._occupancy.is_own(room_id, user_id):
             return
-        if await self.open(room_id) is not None and self._occupancy.has_peers:
-            await asyncio.sleep(ANSWERED)
+        space = await self.open(room_id)
+        if space is not None and self._occupancy.has_peers:
+            await asyncio.sleep(space.opened_at + ANSWERED - monotonic())
 
     def spoken(self, room_id: RoomId, voice: Voice, talk_id: RoomId | None) -> None:
         """What was said with *voice* has gone to the talk *talk_id*."""
@@ -326,7 +332,9 @@ class Spaces:
             await self.open(room.id)
         spot = self.arrive(room.id, actor.user_id, x, y)
         x, y = (None, None) if spot is None else (spot.x, spot.y)
-        self._visits.enter(room.id, actor, x, y)
+        ended = self._visits.enter(room.id, actor, x, y)
+        if ended is not None:
+            self.let_go(ended, actor.user_id)
         return self._here(room.id, actor)
 
     async def walk_to(self, room: Room, actor: Actor, x: float, y: float, direction: Direction) -> Occupant:
@@ -367,7 +375,7 @@ class Spaces:
         """*connections*: their user's; those that are in the parent are let into the talk."""
         space = self._spaces.get(notice.parent_id)
         if space is not None:
-            space.began(notice.user_id, notice.room_id)
+            space.stays.begin(notice.user_id, notice.room_id)
         for connection in connections:
             parent = connection.rooms.get(notice.parent_id)
             if parent is not None and parent.is_present and connection.on_talk is not None:
@@ -376,12 +384,12 @@ class Spaces:
     def talks_of(self, room_id: RoomId, user_id: UserId) -> list[RoomId]:
         """The talks that somebody is in, as far as it is known here: the store knows better."""
         space = self._spaces.get(room_id)
-        return [] if space is None else sorted(space.stays.get(user_id, ()))
+        return [] if space is None else sorted(space.stays.talks.get(user_id, ()))
 
     def ended(self, talk_id: RoomId, user_id: UserId) -> None:
         """They are not in that talk."""
         for space in self._spaces.values():
-            space.ended(talk_id, user_id)
+            space.stays.end(talk_id, user_id)
 
     def bubbles(self, room_id: RoomId) -> list[BubbleUpdated]:
         space = self._spaces.get(room_id)

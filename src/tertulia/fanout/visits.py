@@ -23,18 +23,23 @@ class Visits:
     def __contains__(self, room_id: RoomId) -> bool:
         return room_id in self._until
 
-    def enter(self, room_id: RoomId, actor: Actor, x: float | None, y: float | None) -> None:
+    def enter(self, room_id: RoomId, actor: Actor, x: float | None, y: float | None) -> RoomId | None:
+        """The room whose visit it has ended, if it has."""
         visitors = self._until.setdefault(room_id, {})
         is_new = actor.user_id not in visitors
         visitors[actor.user_id] = monotonic() + self._timeout
-        if is_new:
-            self._end_oldest(actor.user_id)
-            self._occupancy.arrive(room_id, actor.user_id, actor.username, x, y)
+        if not is_new:
+            return None
+        self._occupancy.arrive(room_id, actor.user_id, actor.username, x, y)
+        return self._end_oldest(actor.user_id)
 
-    def _end_oldest(self, user_id: UserId) -> None:
+    def _end_oldest(self, user_id: UserId) -> RoomId | None:
         made = [(visitors[user_id], room_id) for room_id, visitors in self._until.items() if user_id in visitors]
-        if len(made) > MOST:
-            self.leave(min(made)[1], user_id)
+        if len(made) <= MOST:
+            return None
+        _, oldest = min(made)
+        self.leave(oldest, user_id)
+        return oldest
 
     def heard_of(self, room_id: RoomId, user_id: UserId) -> None:
         visitors = self._until.get(room_id)

@@ -30,6 +30,7 @@ class Later(Struct, frozen=True):
     """More of these than it may send: do this one in *wait* seconds, unless another of its kind comes before that."""
 
     request: Request
+    move: Move
     wait: float
 
 
@@ -131,5 +132,5 @@ class Session:
         if not wait:
             return request
         if request.ref is UNSET:
-            return Later(request, wait) if isinstance(request.command, Move) else None
+            return Later(request, request.command, wait) if isinstance(request.command, Move) else None
         return self._pay(now, Refuse(TooFast(wait), request.name, request.ref))

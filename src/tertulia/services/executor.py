@@ -85,7 +85,11 @@ class Executor:
             done(refusal)
             return
         self._under_way += 1
-        self._post(post, command, actor, partial(self._posted, done))
+        done = partial(self._posted, done)
+        try:
+            self._post(post, command, actor, done)
+        except Exception as fault:  # noqa: BLE001 (else what waits behind it would wait for ever)
+            done(fault_of_ours(fault, SendMessage.__name__))
 
     def _posted(self, done: Callable[[SendResult | TertuliaError], None], outcome: SendResult | TertuliaError) -> None:
         self._end()

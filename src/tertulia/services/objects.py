@@ -15,6 +15,7 @@ from tertulia.services import policy
 from tertulia.services.checks import check_json, check_page
 from tertulia.services.spaces import close_changed_areas, fitted, make_space
 from tertulia.services.tools.metadata import count_patterns, take_metadata
+from tertulia.services.tools.reach import need_no_door
 from tertulia.store import Reader, Work
 from tertulia.store import objects as stored
 from tertulia.store.rooms import Standing, find_last_area_id, update_room
@@ -70,6 +71,7 @@ class Objects:
             return c.ObjectChanged(old.id, standing.room.last_seq, old)
         seat = thing.occupied_by if thing.is_seat else None
         thing = replace(thing, occupied_by=seat, version=old.version + 1, updated_at=work.now)
+        need_no_door(old, thing, space)
         return c.ObjectChanged(thing.id, stored.update_object(work, thing, actor), thing)
 
     def remove(self, command: c.RemoveObject, actor: Actor, work: Work) -> c.ObjectChanged:

@@ -90,7 +90,7 @@ class SocketSession:
         self._task: asyncio.Task[None] | None = None
         self._backlog: deque[str | bytes | Request] | None = None
         self._posted = 0
-        self._late: Request | None = None
+        self._late: dict[RoomId, Request] = {}
         self._is_paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._typed_at: dict[c.Type, float] | None = None
@@ -158,7 +158,7 @@ class SocketSession:
         if isinstance(do, Refuse):
             self._refuse(do)
         elif isinstance(do, Later):
-            self._move_later(do)
+            self._move_later(do.request, do.move, do.wait)
         elif isinstance(do, HangUp):
             if do.refusal is not None:
                 self._refuse(do.refusal)
@@ -190,21 +190,35 @@ class SocketSession:
             self._start(self._run(request))
         elif request.ref is not UNSET:
             self._answer(request, None)
+        if self._late:
+            self._late.pop(move.room_id, None)  # this one is newer
 
-    def _move_later(self, later: Later) -> None:
-        """More moves than it may send: of those that come before it may again the last one counts."""
-        if self._late is None:
-            asyncio.get_running_loop().call_later(later.wait, self._take_late)
-        self._late = later.request
+    def _move_later(self, request: Request, move: c.Move, wait: float) -> None:
+        """More moves than it may send: of those in one room that come before it may again the last one counts."""
+        if not self._walks_in(move.room_id):
+            return
+        if not self._late:
+            asyncio.get_running_loop().call_later(wait, self._take_late)
+        self._late[move.room_id] = request
 
     def _take_late(self) -> None:
-        late, self._late = self._late, None
-        if late is None or self._socket is None:
+        """One room's; the others' after that, at the pace of all frames."""
+        if not self._late or self._socket is None:
+            return
+        room_id = next(iter(self._late))
+        late = self._late.pop(room_id)
+        if self._late:
+            asyncio.get_running_loop().call_later(1 / self._lobby.pace.rate, self._take_late)
+        if not self._walks_in(room_id):
             return
         if self._task is not None or self._backlog:
             self._wait(late)
         else:
             self._do(late)
+
+    def _walks_in(self, room_id: RoomId) -> bool:
+        subscription = None if self._connection is None else self._connection.rooms.get(room_id)
+        return subscription is not None and subscription.is_present
 
     def _enter_talk(self, talk_id: RoomId, *, is_new: bool = True) -> None:
         """Its user has come into a talk: it hears that from now on, as if it had asked to. *is_new*: all that was said

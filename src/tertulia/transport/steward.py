@@ -9,6 +9,7 @@ So a killed node leaves nothing taken for longer than that.
 import asyncio
 import logging
 from collections.abc import Collection, Coroutine
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -36,6 +37,8 @@ class Steward:
         self._gone_since: dict[tuple[RoomId, UserId], float] = {}
         self._kept_at = monotonic()
         self._gatherings: dict[RoomId, list[UserId]] = {}
+        self._left: dict[tuple[RoomId, UserId], None] = {}
+        """Whose places are still to be forgotten."""
 
     def start(self) -> None:
         self._watch = asyncio.get_running_loop().create_task(self._look_on())
@@ -53,8 +56,8 @@ class Steward:
     async def open_floor(self, room_id: RoomId) -> c.OpenedFloor | None:
         return await self._executor.execute(c.OpenFloor(room_id=room_id, kept=self._kept), None)
 
-    def enter_area(self, room_id: RoomId, area_id: int, user_id: UserId, wait: float) -> None:
-        self._run(self._enter_area(room_id, area_id, user_id, wait))
+    def enter_area(self, room_id: RoomId, user_id: UserId, wait: float) -> None:
+        self._run(self._enter_area(room_id, user_id, wait))
 
     def leave_area(self, room_id: RoomId, area_id: int | None, user_id: UserId) -> None:
         self._do(c.LeaveArea(room_id=room_id, area_id=area_id, user_id=user_id))
@@ -69,9 +72,12 @@ class Steward:
         if not is_busy:
             self._run(self._gather(talk_id))
 
-    async def _enter_area(self, room_id: RoomId, area_id: int, user_id: UserId, wait: float) -> None:
+    async def _enter_area(self, room_id: RoomId, user_id: UserId, wait: float) -> None:
         if wait:
             await asyncio.sleep(wait)
+        area_id = self._hub.spaces.wants(room_id, user_id)
+        if area_id is None:
+            return
         try:
             stay = await self._executor.execute(c.EnterArea(room_id=room_id, area_id=area_id, user_id=user_id), None)
         except TertuliaError as refusal:
@@ -84,10 +90,10 @@ class Steward:
             user_ids = self._gatherings[talk_id]
             try:
                 await self._executor.execute(c.Gather(talk_id=talk_id, user_ids=user_ids), None)
-            finally:
-                if self._gatherings[talk_id] is user_ids:
-                    del self._gatherings[talk_id]
-            if talk_id not in self._gatherings:
+            except TertuliaError as error:  # found again by the next look
+                log.debug("a talk's members could not be written down: %s", error)
+            if self._gatherings[talk_id] is user_ids:
+                del self._gatherings[talk_id]
                 return
 
     def _do(self, command: c.Command[Any]) -> None:
@@ -128,13 +134,21 @@ class Steward:
         everybody |= monotonic() - self._kept_at > self._kept / 4
         if everybody:
             self._kept_at = monotonic()
-        places, left = self._hub.spaces.take_unsaved(everybody=everybody), self._hub.spaces.take_unkept()
-        if not (places or left):
+        places = self._hub.spaces.take_unsaved(everybody=everybody)
+        self._left.update(dict.fromkeys(self._hub.spaces.take_unkept()))
+        for place in places:
+            self._left.pop((place.room_id, place.user_id), None)
+        if not (places or self._left):
             return
+        left = list(self._left)
         try:
             await self._executor.execute(c.KeepPlaces(places=places, left=left), None)
         except TertuliaError as error:
+            self._kept_at = -inf
             log.debug("places could not be written down: %s", error)
+        else:
+            for one in left:
+                self._left.pop(one, None)
 
     async def look(self) -> None:
         """End what is held by people who are gone for too long, or who are somewhere else by now. While the other nodes

@@ -2,22 +2,33 @@
 
 import math
 
-from tertulia.domain.errors import OutOfReach
+from tertulia.domain.errors import Occupied, OutOfReach
 from tertulia.domain.models import Place, Space, SpaceObject
 
 
-def need_reach(thing: SpaceObject, space: Space, place: Place | None) -> None:
-    """*place*: where the user stands, if they are in the space. Raises OutOfReach."""
+def need_reach(thing: SpaceObject, space: Space, place: Place | None, inside: int | None) -> None:
+    """*place*: where the user stands, if they are in the space; *inside*: the gated area that they have been let into.
+    Raises OutOfReach."""
     reach = thing.metadata.get("reach")
     if isinstance(reach, int | float) and (place is None or distance(thing, place.x, place.y) > reach):
         raise OutOfReach
-    if place is None:
-        return
+    if gate_of(thing, space) not in {None, inside}:
+        raise OutOfReach
+
+
+def need_no_door(thing: SpaceObject, after: SpaceObject | None, space: Space) -> None:
+    """Nobody is carried through a door by what they sit on. Raises Occupied."""
+    if after is not None and after.occupied_by is not None and gate_of(after, space) != gate_of(thing, space):
+        raise Occupied("Somebody sits there, and is not carried into an area or out of it")
+
+
+def gate_of(thing: SpaceObject, space: Space) -> int | None:
+    """The gated area that it stands in."""
     x, y = _middle(thing)
     for area in space.areas:
-        is_there = area.x <= x < area.x + area.width and area.y <= y < area.y + area.height
-        if is_there and area.is_gated and place.area_id != area.id:
-            raise OutOfReach
+        if area.is_gated and area.x < x < area.x + area.width and area.y < y < area.y + area.height:
+            return area.id
+    return None
 
 
 def distance(thing: SpaceObject, x: float, y: float) -> float:

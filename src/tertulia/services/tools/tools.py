@@ -6,7 +6,7 @@ import msgspec
 
 from tertulia.domain import commands as c
 from tertulia.domain.errors import Invalid, NoSuchObject, NotAMember, RoleTooLow
-from tertulia.domain.ids import ToolUseId
+from tertulia.domain.ids import RoomId, ToolUseId
 from tertulia.domain.models import Actor, Page, SpaceObject, ToolUse
 from tertulia.domain.roles import RoomRole
 from tertulia.services import policy
@@ -15,7 +15,7 @@ from tertulia.services.floors import Floors, NoFloors
 from tertulia.services.tools import metadata, seats
 from tertulia.services.tools.builtin import BUILT_IN, SEATING
 from tertulia.services.tools.metadata import check_action, find_tool
-from tertulia.services.tools.reach import need_reach
+from tertulia.services.tools.reach import need_no_door, need_reach
 from tertulia.services.tools.schemas import check_against, compile_schema
 from tertulia.services.tools.shipped import SHIPPED, Shipped
 from tertulia.services.tools.use import ShippedTool, Use
@@ -23,6 +23,7 @@ from tertulia.store import Reader, Store, Work
 from tertulia.store import tools as stored
 from tertulia.store.objects import find_object
 from tertulia.store.rooms import Standing
+from tertulia.store.talks import find_open_stays
 from tertulia.store.users import get_user
 
 MOST_PARAMS = 4096
@@ -52,7 +53,8 @@ class Tools:
         _need_right(work, standing, actor, thing, action)
         place = self._floors.find_place(command.room_id, actor.user_id)
         if action != "stand":
-            need_reach(thing, space, place)
+            inside = _find_area(work, command.room_id, actor) if place is None else place.area_id
+            need_reach(thing, space, place, inside)
         use = Use(
             thing=thing,
             space=space,
@@ -66,6 +68,7 @@ class Tools:
         if action in SEATING:
             return _change_seats(work, use, standing)
         after = self._act(work, use)
+        need_no_door(thing, after, space)
         return c.ToolResult(
             *stored.record_use(
                 work, thing, after, user_id=actor.user_id, username=actor.username, action=action, params=params
@@ -134,6 +137,12 @@ def _is_for_members(thing: SpaceObject, action: str) -> bool:
     if action == "write":
         return thing.type in {"sign", "tool"}
     return action in {"move", "rotate"} and thing.metadata.get("movable") is True
+
+
+def _find_area(work: Work, room_id: RoomId, actor: Actor) -> int | None:
+    """Of somebody whom this node does not see in the space: by what they hold there on another one."""
+    stays = find_open_stays(work, room_id, actor.user_id)
+    return next((stay.area_id for stay in stays if stay.area_id is not None), None)
 
 
 def _check_declared(use: Use) -> None:
