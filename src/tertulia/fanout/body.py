@@ -13,13 +13,15 @@ from tertulia.fanout.floor import Budget
 
 
 class Wish(Struct, frozen=True):
-    """Where somebody wants to go who waits at a door. *at*: since when, by the monotonic clock."""
+    """Where somebody wants to go who waits at a door. *at*: since when, by the monotonic clock. *passed*: the doors that
+    they were let in by on the way there."""
 
     x: float
     y: float
     direction: Direction
     by: Connection | None
     at: float
+    passed: tuple[int, ...] = ()
 
 
 class Body:

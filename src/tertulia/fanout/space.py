@@ -14,7 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from tertulia.domain.commands import OpenedFloor
-from tertulia.domain.errors import NobodyNear, NotThere, TertuliaError
+from tertulia.domain.errors import NobodyNear, NotThere, TertuliaError, Unavailable
 from tertulia.domain.events import BubbleUpdated, DurableEvent
 from tertulia.domain.ids import ObjectId, RoomId, UserId
 from tertulia.domain.models import Area, Direction, Place, Voice
@@ -143,6 +143,8 @@ class LiveSpace:
         seat = self.floor.seats.get(user_id)
         if seat is not None and body.seat is None:
             self._sit(body, seat)
+        if body.area_id is not None and self._is_own(self.room_id, user_id):
+            self.ask_again(body, body.area_id)  # the store may have let them in elsewhere, or out, while they were gone
         self.sights.appear(body)
         self._show(body)
 
@@ -180,8 +182,17 @@ class LiveSpace:
 
     # ---- walking
 
-    def walk(self, body: Body, x: float, y: float, direction: Direction, by: Connection | None) -> None:
-        """As far as walls, doors and speed allow. *by*: who is told if that is not where they wanted to be."""
+    def walk(
+        self,
+        body: Body,
+        x: float,
+        y: float,
+        direction: Direction,
+        by: Connection | None,
+        passed: tuple[int, ...] = (),
+    ) -> None:
+        """As far as walls, doors and speed allow. *by*: who is told if that is not where they wanted to be. *passed*:
+        doors that they have been let in by on this way, and need not knock at again: it does not lead there."""
         now = body.seen_at = monotonic()
         if direction is None:
             direction = body.direction
@@ -199,8 +210,8 @@ class LiveSpace:
         if inside is not None and step.area_id is None:
             body.area_id = None
             self._asks.leave_area(self.room_id, inside, body.user_id)
-        if step.door is not None:
-            self._knock(body, step.door, Wish(x, y, direction, by, now))
+        if step.door is not None and step.door not in passed:
+            self._knock(body, step.door, Wish(x, y, direction, by, now, passed))
             return
         body.wish = None  # they go somewhere else
         if body.asks_for != body.area_id:
@@ -297,7 +308,7 @@ class LiveSpace:
         wish, body.wish, body.asks_for = body.wish, None, None
         body.area_id = area_id
         if wish is not None and monotonic() - wish.at < PATIENCE:
-            self.walk(body, wish.x, wish.y, wish.direction, wish.by)
+            self.walk(body, wish.x, wish.y, wish.direction, wish.by, (*wish.passed, area_id))
         gate = self.floor.gate_at(body.x, body.y)
         if gate is None or gate.id != area_id:
             self._asks.leave_area(self.room_id, area_id, user_id)
@@ -317,6 +328,9 @@ class LiveSpace:
         if body is None:
             return
         body.is_asking = False
+        if body.area_id == area_id == body.asks_for and isinstance(error, Unavailable):
+            body.asks_for = None  # they are there as far as anybody knows, and it is asked again by the next look
+            return
         refused = body.refused = body.refused or {}
         refused[area_id] = monotonic() + ASK_AGAIN
         if body.area_id == area_id:
