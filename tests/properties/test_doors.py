@@ -7,12 +7,13 @@ in another; an area may be full or locked.
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec import structs
 
 from fanout_world import NOW, ROOM
 from tertulia.domain.commands import OpenedFloor
 from tertulia.domain.errors import AreaFull, NotThere, Unavailable
-from tertulia.domain.events import ObjectUpdated
+from tertulia.domain.events import ObjectPlaced, ObjectRemoved, ObjectUpdated, RoomUpdated
 from tertulia.domain.models import Area, Point, Room, Space, SpaceObject
 from tertulia.domain.roles import RoomKind
 from tertulia.fanout.counters import Counters
@@ -56,13 +57,15 @@ class DoorsMachine(RuleBasedStateMachine):
         self.seq = 0
         self.seats = {}
         floor = Space(width=800.0, height=600.0, speed=0.0, spawn_points=[Point(10.0, 10.0)], areas=AREAS)
-        room = Room(id=ROOM, kind=RoomKind.CHANNEL, name="Hall", space=floor, created_at=NOW, updated_at=NOW)
-        opened = OpenedFloor(room=room, objects=[chair(n) for n in CHAIRS], places=[], stays=[], talkers=list(USERS))
+        self.room = Room(id=ROOM, kind=RoomKind.CHANNEL, name="Hall", space=floor, created_at=NOW, updated_at=NOW)
+        opened = OpenedFloor(
+            room=self.room, objects=[chair(n) for n in CHAIRS], places=[], stays=[], talkers=list(USERS)
+        )
         self.space = LiveSpace(
             opened, self, Counters(), is_own=lambda room_id, user_id: True, wake=lambda space: None, lease=30.0
         )
         for user in USERS:
-            self.come(user)
+            self.walk(user, SPOTS[0], 0)
 
     # ---- what the space asks (`Asks`)
 
@@ -77,21 +80,21 @@ class DoorsMachine(RuleBasedStateMachine):
 
     # ---- what people do
 
-    @rule(user=person)
-    def come(self, user):
-        body = self.space.arrive(user, None, None)
-        self.space.appear(user, body.x, body.y)
+    @rule(user=person, at=spot, goes_on=st.integers(0, 4))
+    def walk(self, user, at, goes_on):
+        """Or come back first, if they are gone."""
+        body = self.space.bodies.get(user)
+        if body is None or not body.is_here:
+            body = self.space.arrive(user, None, None)
+            self.space.appear(user, body.x, body.y)
+        body.refused = None  # as if a second had passed
+        self.space.walk(body, *at, None, None)
+        self.go_on(goes_on)
 
-    @rule(user=person, at=spot)
-    def walk(self, user, at):
-        body = self.space.bodies[user]
-        if body.is_here:
-            body.refused = None  # as if a second had passed
-            self.space.walk(body, *at, None, None)
-
-    @rule(user=person)
-    def vanish(self, user):
+    @rule(user=person, goes_on=st.integers(0, 2))
+    def vanish(self, user, goes_on):
         self.space.vanish(user, for_good=False)
+        self.go_on(goes_on)
 
     @rule(user=person, number=st.sampled_from(sorted(CHAIRS)))
     def sit(self, user, number):
@@ -103,13 +106,57 @@ class DoorsMachine(RuleBasedStateMachine):
             self.seats[number] = user
             self.tell(number)
 
+    @rule(at=st.sampled_from([SPOTS[1], SPOTS[3], SPOTS[5]]), goes_on=st.integers(0, 3))
+    def furnish(self, at, goes_on):
+        """Something solid is put over who stands there, or taken away again."""
+        number = 10 + SPOTS.index(at)
+        self.seq += 1
+        said = {"user_id": 1, "username": "ana", "created_at": NOW}
+        if number in self.space.floor.objects:
+            event = ObjectRemoved(object_id=number, **said)
+        else:
+            x, y = at[0] - 40.0, at[1] - 40.0
+            table = SpaceObject(
+                id=number, room_id=ROOM, type="table", x=x, y=y, width=80.0, height=80.0, is_solid=True, updated_at=NOW
+            )
+            event = ObjectPlaced(object=table, **said)
+        self.space.apply([event.placed(ROOM, self.seq)])
+        self.go_on(goes_on)
+
+    @rule(area=st.sampled_from([LEFT, RIGHT, SMALL]), goes_on=st.integers(0, 3))
+    def regulate(self, area, goes_on):
+        """The rules of an area are others; the store ends the stays in what is no area of that kind any more."""
+        areas = [
+            structs.replace(one, is_private=not one.is_private, capacity=one.capacity or 5) if one.id == area else one
+            for one in self.space.floor.space.areas
+        ]
+        for user in [user for user, one in self.stays.items() if one == area]:
+            del self.stays[user]
+        self.seq += 1
+        room = structs.replace(self.room, space=structs.replace(self.room.space, areas=areas))
+        event = RoomUpdated(user_id=1, room=room, created_at=NOW)
+        self.space.apply([event.placed(ROOM, self.seq)])
+        self.go_on(goes_on)
+
     # ---- what the store does
 
-    @precondition(lambda self: self.asks)
-    @rule(which=st.integers(0, 5), is_away=st.booleans())
-    def reach_the_store(self, which, is_away):
+    @rule(which=st.integers(0, 5), is_away=st.booleans(), goes_on=st.integers(0, 3))
+    def reach_the_store(self, which, is_away, goes_on):
         """Not always in order: a question at a door may wait."""
-        kind, user, area = self.asks.pop(which % len(self.asks) if self.asks[0][0] == "enter" else 0)
+        if self.asks:
+            waits = self.asks[0][0] == "enter"
+            self.do(*self.asks.pop(which % len(self.asks) if waits else 0), is_away=is_away)
+        self.go_on(goes_on)
+
+    def go_on(self, times):
+        """So many things are done that are under way."""
+        for _ in range(times):
+            if self.answers:
+                self.come_back()
+            elif self.asks:
+                self.do(*self.asks.pop(0), is_away=False)
+
+    def do(self, kind, user, area, *, is_away):
         if kind == "free":
             self.free(user)
         elif kind == "leave":
@@ -124,8 +171,6 @@ class DoorsMachine(RuleBasedStateMachine):
                 self.stays[user] = wanted
                 self.answers.append((user, wanted, None))
 
-    @precondition(lambda self: self.answers)
-    @rule()
     def come_back(self):
         user, area, refusal = self.answers.pop(0)
         if refusal is None:
@@ -180,12 +225,7 @@ class DoorsMachine(RuleBasedStateMachine):
 
     def drain(self):
         for _ in range(200):
-            if not (self.asks or self.answers):
-                break
-            if self.answers:
-                self.come_back()
-            else:
-                self.reach_the_store(0, is_away=False)
+            self.go_on(1)
             self.check()
         assert not self.asks, "it never comes to rest"
 

@@ -8,9 +8,9 @@ import pytest
 
 from fanout_world import NOW, ROOM, MemorySocket, Plain, World, sent, until
 from tertulia.domain.commands import OpenedFloor
-from tertulia.domain.errors import AreaFull, Unavailable
-from tertulia.domain.events import BubbleUpdated, RoomUpdated
-from tertulia.domain.models import Area, Point, Room, Seat, Space, SpaceObject, Voice
+from tertulia.domain.errors import AreaFull, NobodyNear, Unavailable
+from tertulia.domain.events import BubbleUpdated, ObjectPlaced, RoomUpdated
+from tertulia.domain.models import Area, Place, Point, Room, Seat, Space, SpaceObject, Voice
 from tertulia.domain.roles import RoomKind
 from tertulia.fanout.backplane import Passed, Whereabouts
 from tertulia.fanout.counters import Counters
@@ -218,6 +218,106 @@ def test_who_was_let_in_next_door_and_has_turned_back_asks_to_be_where_they_are(
     space.refused(ANA, 1, AreaFull())
     assert ana.area_id is None
     assert space.floor.gate_at(ana.x, ana.y) is None
+
+
+def in_the_booth(space, asked, user_id=ANA, x=450, y=350):
+    body = come(space, 390, 350, user_id=user_id)
+    space.walk(body, x, y, None, None)
+    space.admitted(user_id, BOOTH, TALK)
+    assert (body.x, body.y, body.area_id) == (x, y, BOOTH)
+    del asked[:]
+    return body
+
+
+def table(number, x, y):
+    thing = SpaceObject(
+        id=number, room_id=ROOM, type="table", x=x, y=y, width=60.0, height=60.0, is_solid=True, updated_at=NOW
+    )
+    return ObjectPlaced(user_id=ANA, username="ana", object=thing, created_at=NOW)
+
+
+def test_who_is_moved_out_of_an_area_by_furniture_is_not_in_it_any_more(space, asked):
+    ana = in_the_booth(space, asked, x=403)
+    space.apply([table(9, 398, 320).placed(ROOM, 1)])
+    assert ana.x < 400
+    assert (asked, ana.area_id) == ([("leave", BOOTH, ANA)], None)
+    assert space.voice(ANA, nearby=False) == (None, [])
+
+
+def test_who_is_given_a_seat_elsewhere_while_they_are_away_is_not_in_the_area_any_more(space, asked):
+    ana = in_the_booth(space, asked)
+    space.vanish(ANA, for_good=False)
+    chair = SpaceObject(id=5, room_id=ROOM, type="chair", x=100.0, y=100.0, width=30.0, height=30.0, updated_at=NOW)
+    sat = msgspec.structs.replace(chair, occupied_by=ANA)
+    space.apply([ObjectPlaced(user_id=ANA, username="ana", object=sat, created_at=NOW).placed(ROOM, 1)])
+    assert ((ana.x, ana.y), ana.area_id) == ((115, 115), None)
+    assert asked == [("leave", BOOTH, ANA)]
+
+
+def test_whose_lease_is_over_leaves_their_talks_when_they_are_back(space, asked):
+    ana = in_the_booth(space, asked)
+    space.stays.begin(ANA, TALK)
+    space.vanish(ANA, for_good=False)
+    ana.gone_at -= 31.0
+    space.forget_old(ana.gone_at + 31.0, 600.0)
+    come(space, None, None)
+    assert asked[0] == ("leave", None, ANA)
+    assert space.floor.gate_at(ana.x, ana.y) is None
+
+
+def test_who_was_away_when_an_area_changed_asks_anew(space, asked):
+    ana = in_the_booth(space, asked)
+    space.vanish(ANA, for_good=False)
+    space.apply([floor_with(space, seq=1, capacity=1)])
+    assert ana.area_id is None
+    come(space, None, None)
+    assert space.floor.gate_at(ana.x, ana.y) is None
+
+
+def test_who_is_back_asks_whether_they_are_still_where_they_were(space, asked):
+    in_the_booth(space, asked)
+    space.vanish(ANA, for_good=False)
+    come(space, None, None)
+    assert asked == [("enter", BOOTH, ANA)]
+    space.refused(ANA, BOOTH, Unavailable())
+    assert space.bodies[ANA].area_id == BOOTH  # as far as anybody knows
+    space.ask_again(space.bodies[ANA], BOOTH)
+    space.refused(ANA, BOOTH, AreaFull())
+    assert space.floor.gate_at(space.bodies[ANA].x, space.bodies[ANA].y) is None
+
+
+def test_who_waits_at_a_door_while_something_is_put_over_them_gets_out_of_it(space, asked):
+    ana = come(space, 390, 350)
+    space.walk(ana, 450, 350, None, None)
+    space.apply([table(9, 370, 320).placed(ROOM, 1)])
+    space.refused(ANA, BOOTH, AreaFull())
+    assert space.floor.is_free(ana.x, ana.y)
+    space.walk(ana, 300, 450, None, None)
+    assert (ana.x, ana.y) == (300, 450)
+
+
+def test_who_sits_down_while_they_wait_at_a_door_stays_where_they_sit(space, asked):
+    ana = come(space, 390, 350)
+    space.walk(ana, 450, 350, None, None)
+    chair = SpaceObject(id=5, room_id=ROOM, type="chair", x=100.0, y=100.0, width=30.0, height=30.0, updated_at=NOW)
+    sat = msgspec.structs.replace(chair, occupied_by=ANA)
+    space.apply([ObjectPlaced(user_id=ANA, username="ana", object=sat, created_at=NOW).placed(ROOM, 1)])
+    space.admitted(ANA, BOOTH, TALK)
+    assert (ana.x, ana.y, ana.seat, ana.area_id) == (115, 115, 5, None)
+    assert asked[-1] == ("leave", BOOTH, ANA)
+
+
+def test_nobody_talks_to_who_was_there_before_a_restart():
+    opened = opened_floor()
+    opened.places.append(Place(room_id=ROOM, user_id=2, x=110.0, y=200.0))
+    space = LiveSpace(
+        opened, Asked(), Counters(), is_own=lambda room_id, user_id: True, wake=lambda space: None, lease=30.0
+    )
+    come(space, 100, 200)
+    with pytest.raises(NobodyNear):
+        space.voice(ANA, nearby=True)
+    come(space, None, None, user_id=2)
+    assert space.voice(ANA, nearby=True)[0].hearers == [ANA, 2]
 
 
 def test_the_place_of_who_leaves_is_forgotten_unless_they_are_back(space):

@@ -206,6 +206,19 @@ async def test_a_move_that_is_done_at_once_is_not_undone_by_an_older_one(busy):
     assert walked == [3.0, 2.0]
 
 
+async def test_a_move_that_waits_is_done_before_what_came_after_it(busy):
+    walked = []
+    hub = SimpleNamespace(
+        spaces=SimpleNamespace(walk=lambda connection, room, x, y, direction: walked.append(x) or True)
+    )
+    busy._lobby = structs.replace(busy._lobby, hub=hub)
+    for move in (step(1, 1.0), step(2, 2.0)):
+        busy._move_later(move, move.command, 60.0)
+    busy._do(FRAMES["ping"])
+    assert walked == [1.0, 2.0]
+    assert list(busy._backlog) == [FRAMES["ping"]]
+
+
 def test_a_socket_is_read_no_further_also_if_what_it_sent_was_put_back(busy):
     busy._session.is_ready = True
     busy._task = object()

@@ -27,21 +27,23 @@ class Wish(Struct, frozen=True):
 class Body:
     """One who is in the room, or was a moment ago (*gone_at*): their place is kept for when they are back.
 
-    *area_id*: the gated area that they have been let into. *seat*: what they sit on; *risen_from*: what they have got up
+    *area_id*: the gated area that they have been let into, or into none, at *area_since*. *was_here*: since this space was
+    opened, and not only before. *seat*: what they sit on; *risen_from*: what they have got up
     from, which the log does not say yet. *asks_for*: the area that they want to be let into, for *wish*; *is_asking*: the
     store is asked, or will be in a moment; *asked_at*: when it was last; *refused*: when they may ask for an area again.
     *by*: the connection that moved them last. Times are of the monotonic clock.
     """
 
     __slots__ = (
-        "area_id", "asked_at", "asks_for", "budget", "by", "direction", "gone_at", "is_asking", "is_here", "moved_at",
-        "refused", "risen_from", "seat", "seen_at", "user_id", "wish", "x", "y",
+        "_area_id", "area_since", "asked_at", "asks_for", "budget", "by", "direction", "gone_at", "is_asking", "is_here",
+        "moved_at", "refused", "risen_from", "seat", "seen_at", "user_id", "was_here", "wish", "x", "y",
     )  # fmt: skip
 
     def __init__(self, user_id: UserId, x: float, y: float) -> None:
         self.user_id, self.x, self.y = user_id, x, y
         self.direction: Direction = None
-        self.area_id: int | None = None
+        self._area_id: int | None = None
+        self.area_since = -inf
         self.asks_for: int | None = None
         self.is_asking = False
         self.asked_at = -inf
@@ -51,9 +53,18 @@ class Body:
         self.risen_from: ObjectId | None = None
         self.budget = Budget()
         self.by: Connection | None = None
-        self.is_here = False
+        self.is_here = self.was_here = False
         self.moved_at = self.seen_at = monotonic()
         self.gone_at: float | None = self.seen_at
+
+    @property
+    def area_id(self) -> int | None:
+        return self._area_id
+
+    @area_id.setter
+    def area_id(self, area_id: int | None) -> None:
+        if area_id != self._area_id:
+            self._area_id, self.area_since = area_id, monotonic()
 
     def position(self, room_id: RoomId) -> PositionUpdated:
         """As the wire has it."""

@@ -44,7 +44,8 @@ class Holdings:
         body = None if space is None else space.bodies.get(stay.user_id)
         if body is None or not body.is_here or not self._occupancy.is_own(stay.parent_id, stay.user_id):
             return False
-        return body.area_id != stay.area_id and body.asks_for is None and monotonic() - body.seen_at > self._settled
+        is_settled = monotonic() - body.area_since > self._settled
+        return stay.area_id not in {body.area_id, body.asks_for} and is_settled
 
     def ask_again(self, stays: Collection[Stay]) -> None:
         """For those of this node who stand in an area that the store does not know them in: another node took them for
@@ -58,7 +59,7 @@ class Holdings:
                     area_id is not None
                     and (area_id != body.area_id or (space.room_id, area_id, body.user_id) not in known)
                     and self._occupancy.is_own(space.room_id, body.user_id)
-                    and monotonic() - body.seen_at > self._settled
+                    and monotonic() - body.area_since > self._settled
                 ):
                     space.ask_again(body, area_id)
 

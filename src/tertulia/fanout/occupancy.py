@@ -147,8 +147,7 @@ class Occupancy:
         status: Status | None = None,
     ) -> None:
         """With one more socket."""
-        one = self._put(room_id, user_id, username, x, y, status)
-        one.sockets += 1
+        one = self._put(room_id, user_id, username, x, y, status, sockets=1)
         if one.sockets == 1:
             self._version += 1
             self._say(Arrived(self._version, room_id, user_id, username, one.x, one.y, status))
@@ -258,14 +257,23 @@ class Occupancy:
             self._put(room_id, user_id, username, x, y, status).nodes |= {node}
 
     def _put(
-        self, room_id: RoomId, user_id: UserId, username: str, x: float | None, y: float | None, status: Status | None
+        self,
+        room_id: RoomId,
+        user_id: UserId,
+        username: str,
+        x: float | None,
+        y: float | None,
+        status: Status | None,
+        sockets: int = 0,
     ) -> _Present:
+        """*sockets*: so many more, which count before anybody is told."""
         room = self._rooms.setdefault(room_id, {})
         one = room.get(user_id)
         is_new = one is None
         if one is None:
             one = room[user_id] = _Present(username, x, y)
             self._rooms_of.setdefault(user_id, set()).add(room_id)
+        one.sockets += sockets
         if status is not None and one.status is not status:
             self._set_status(user_id, one, status)
         if is_new:

@@ -8,7 +8,6 @@ is asked through `Asks`, and nothing waits for it but the step itself.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Protocol
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from tertulia.domain.errors import NobodyNear, NotThere, TertuliaError, Unavaila
 from tertulia.domain.events import BubbleUpdated, DurableEvent
 from tertulia.domain.ids import ObjectId, RoomId, UserId
 from tertulia.domain.models import Area, Direction, Place, Voice
+from tertulia.fanout.asks import Asks
 from tertulia.fanout.body import Body, Wish
 from tertulia.fanout.bubbles import Bubbles, Person
 from tertulia.fanout.connection import Connection
@@ -37,20 +37,6 @@ PATIENCE = 3.0
 ROUNDED = 0.0051
 """How far a place that was rounded for the wire may be off."""
 Moved = tuple[UserId, float, float, Direction, int | None]
-
-
-class Asks(Protocol):
-    """What a space asks of the store. Nothing is awaited; what there is to be told comes back by a method of `Spaces`."""
-
-    async def open_floor(self, room_id: RoomId) -> OpenedFloor | None:
-        """Raises Unavailable."""
-
-    def enter_area(self, room_id: RoomId, user_id: UserId, wait: float) -> None:
-        """In *wait* seconds; into which area, the space then says (`wants`)."""
-
-    def leave_area(self, room_id: RoomId, area_id: int | None, user_id: UserId) -> None: ...
-    def free_seat(self, room_id: RoomId, user_id: UserId) -> None: ...
-    def gather(self, talk_id: RoomId, user_ids: Collection[UserId]) -> None: ...
 
 
 class LiveSpace:
@@ -123,6 +109,8 @@ class LiveSpace:
             wished = self.floor.spawn(user_id) if x is None or y is None else (x, y)
             body = self.bodies[user_id] = Body(user_id, *self.floor.settle(*wished, inside=None))
         else:
+            if not body.is_here and body.area_id is None and user_id in self.stays.talks:
+                self._asks.leave_area(self.room_id, None, user_id)  # the lease may be over here, and not there
             self._put_right(body)
             if x is not None and y is not None and body.seat is None:
                 self.walk(body, x, y, None, None)
@@ -138,13 +126,16 @@ class LiveSpace:
             body = self.bodies[user_id] = Body(user_id, *wished)
         elif x is not None and y is not None and not self._is_own(self.room_id, user_id):
             body.x, body.y = x, y
-        body.is_here, body.gone_at, body.seen_at = True, None, monotonic()
+        body.is_here = body.was_here = True
+        body.gone_at, body.seen_at = None, monotonic()
         self.unkept.discard(user_id)
         seat = self.floor.seats.get(user_id)
         if seat is not None and body.seat is None:
             self._sit(body, seat)
-        if body.area_id is not None and self._is_own(self.room_id, user_id):
-            self.ask_again(body, body.area_id)  # the store may have let them in elsewhere, or out, while they were gone
+        if self._is_own(self.room_id, user_id):
+            self._mind_doors(body)
+            if body.area_id is not None:
+                self.ask_again(body, body.area_id)  # the store may have let them out while they were gone
         self.sights.appear(body)
         self._show(body)
 
@@ -155,7 +146,7 @@ class LiveSpace:
             return []
         self.sights.vanish(user_id)
         self.outbox.pop(user_id, None)
-        body.is_here, body.gone_at, body.by, body.wish = False, monotonic(), None, None
+        body.is_here, body.gone_at, body.by, body.wish, body.asks_for = False, monotonic(), None, None, None
         self._unsettle(self._lease)
         if not for_good:
             return []
@@ -297,10 +288,10 @@ class LiveSpace:
         if body is not None:
             body.is_asking = False
         if body is None or not body.is_here:
-            if body is not None:
-                body.asks_for = None  # they may be back
             self._asks.leave_area(self.room_id, area_id, user_id)
             return
+        if not self._is_own(self.room_id, user_id):
+            return  # the node that they are on by now knows whether they are there
         if body.asks_for != area_id:  # they changed their mind
             self._asks.leave_area(self.room_id, area_id, user_id)
             self._ask_for_next(body)
@@ -309,13 +300,21 @@ class LiveSpace:
         body.area_id = area_id
         if wish is not None and monotonic() - wish.at < PATIENCE:
             self.walk(body, wish.x, wish.y, wish.direction, wish.by, (*wish.passed, area_id))
-        gate = self.floor.gate_at(body.x, body.y)
-        if gate is None or gate.id != area_id:
-            self._asks.leave_area(self.room_id, area_id, user_id)
-            body.area_id = None
-            if gate is not None:
-                self.ask_again(body, gate.id)
+        self._put_right(body)  # out of what has come over them meanwhile
+        self._mind_doors(body)
         self._show(body)
+
+    def _mind_doors(self, body: Body) -> None:
+        """They are elsewhere, or the doors are: who is not in their area any more leaves it, and who is in another one
+        asks to be."""
+        gate = self.floor.gate_at(body.x, body.y)
+        gate_id = None if gate is None else gate.id
+        if body.area_id not in {None, gate_id}:
+            self._asks.leave_area(self.room_id, body.area_id, body.user_id)
+            body.area_id = None
+            self._show(body)
+        if gate_id is not None and body.area_id is None and body.is_here:
+            self.ask_again(body, gate_id)
 
     def _ask_for_next(self, body: Body) -> None:
         """What they want by now; or to be where they are, if the store has taken them out of it."""
@@ -335,6 +334,7 @@ class LiveSpace:
         refused[area_id] = monotonic() + ASK_AGAIN
         if body.area_id == area_id:
             body.area_id = None
+            self._show(body)
         if body.asks_for != area_id:
             if body.asks_for is not None:
                 self._ask(body, body.asks_for)
@@ -355,6 +355,7 @@ class LiveSpace:
         body.x, body.y, body.moved_at, body.by = x, y, monotonic(), None
         self._show(body)
         self.sights.correct_all(body)
+        self._mind_doors(body)
 
     # ---- what the log says
 
@@ -392,7 +393,9 @@ class LiveSpace:
 
     def _sit(self, body: Body, seat: ObjectId) -> None:
         """On it; or from beside it, where there is no place, or a door between."""
-        body.seat, body.by = seat, None
+        body.seat, body.by, body.wish = seat, None, None
+        if body.asks_for != body.area_id:
+            body.asks_for = None
         place = self.floor.seat_place(self.floor.objects[seat])
         if place is None or place == (body.x, body.y):
             return
@@ -402,10 +405,9 @@ class LiveSpace:
         is_own = self._is_own(self.room_id, body.user_id)
         body.x, body.y = place
         body.moved_at = monotonic()
-        if gate is None and body.area_id is not None and is_own:
-            self._asks.leave_area(self.room_id, body.area_id, body.user_id)
-            body.area_id = None
         self._show(body, is_news=is_own)
+        if is_own or not body.is_here:
+            self._mind_doors(body)
 
     def _find_rules(self) -> dict[int, Area]:
         """The areas, whether they are locked just now or not."""
@@ -413,12 +415,12 @@ class LiveSpace:
 
     def _look_about(self, body: Body, changed: Collection[int]) -> None:
         """Areas are not what they were: who stands within one that has *changed* asks to be let in, as if they came."""
-        gate = self.floor.gate_at(body.x, body.y)
-        if body.area_id is not None and (gate is None or gate.id != body.area_id):
-            self._asks.leave_area(self.room_id, body.area_id, body.user_id)
-            body.area_id = None
-        if gate is not None and body.is_here and (body.area_id is None or gate.id in changed):
-            self.ask_again(body, gate.id)
+        self._mind_doors(body)
+        if body.area_id is not None and body.area_id in changed:
+            if body.is_here:
+                self.ask_again(body, body.area_id)
+            else:
+                body.area_id = None
 
     # ---- what is said
 
@@ -458,7 +460,7 @@ class LiveSpace:
         """All who are here, and those who will be back in a moment, perhaps."""
         now, found = monotonic(), {}
         for body in self.bodies.values():
-            if body.is_here or (body.gone_at is not None and now - body.gone_at < self._lease):
+            if body.is_here or (body.was_here and body.gone_at is not None and now - body.gone_at < self._lease):
                 enclosure = self._enclosure(body)
                 apart = -body.user_id if enclosure is None else enclosure  # with nobody, until that is settled
                 found[body.user_id] = Person(body.x, body.y, now - body.moved_at >= AT_REST, apart)

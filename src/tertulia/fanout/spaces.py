@@ -13,13 +13,14 @@ from tertulia.domain.errors import NoSpace, NotThere, TertuliaError
 from tertulia.domain.events import BubbleUpdated, DurableEvent, PositionUpdated, RoomUpdated, StayBegan
 from tertulia.domain.ids import RoomId, Seq, UserId
 from tertulia.domain.models import Actor, Direction, Occupant, Place, Room, Voice
+from tertulia.fanout.asks import Asks
 from tertulia.fanout.backplane import AnyWord, Passed, Retreated, Strolled, Whereabouts
 from tertulia.fanout.connection import Connection
 from tertulia.fanout.counters import Counters
 from tertulia.fanout.holdings import SETTLED, Holdings
 from tertulia.fanout.lull import Lull
 from tertulia.fanout.occupancy import Occupancy, Spot
-from tertulia.fanout.space import Asks, LiveSpace, Moved
+from tertulia.fanout.space import LiveSpace, Moved
 from tertulia.fanout.visits import Visits
 
 TICK = 0.05
@@ -286,7 +287,8 @@ class Spaces:
     def voice(self, room_id: RoomId, user_id: UserId, *, nearby: bool) -> Voice | None:
         space = self._spaces.get(room_id)
         if not nearby and not self._occupancy.is_own(room_id, user_id) and self._may_be_elsewhere(room_id, user_id):
-            return Voice(is_elsewhere=True)
+            seen = None if space is None else space.voice(user_id, nearby=False)[0]
+            return seen if seen is not None and seen.area_id is not None else Voice(is_elsewhere=True)
         if space is None:
             if nearby:
                 raise NotThere
@@ -333,7 +335,7 @@ class Spaces:
         spot = self.arrive(room.id, actor.user_id, x, y)
         x, y = (None, None) if spot is None else (spot.x, spot.y)
         ended = self._visits.enter(room.id, actor, x, y)
-        if ended is not None:
+        if ended is not None and self._occupancy.find(ended, actor.user_id) is None:
             self.let_go(ended, actor.user_id)
         return self._here(room.id, actor)
 

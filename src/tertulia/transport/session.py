@@ -169,7 +169,10 @@ class SocketSession:
     def _do(self, request: Request) -> None:
         if type(request.command) is c.Move and self._connection is not None:
             self._move(request, request.command, self._connection)
-        elif type(request.command) is c.SendMessage and self._connection is not None:
+            return
+        while self._late:
+            self._take_late()  # they came before this
+        if type(request.command) is c.SendMessage and self._connection is not None:
             self._posted += 1
             self._lobby.executor.post(request.command, self._connection.actor, partial(self._answer_post, request))
         elif self._posted:
@@ -203,18 +206,14 @@ class SocketSession:
 
     def _take_late(self) -> None:
         """One room's; the others' after that, at the pace of all frames."""
-        if not self._late or self._socket is None:
+        if not self._late:
             return
         room_id = next(iter(self._late))
         late = self._late.pop(room_id)
         if self._late:
             asyncio.get_running_loop().call_later(1 / self._lobby.pace.rate, self._take_late)
-        if not self._walks_in(room_id):
-            return
-        if self._task is not None or self._backlog:
-            self._wait(late)
-        else:
-            self._do(late)
+        if self._walks_in(room_id):
+            (self._wait if self._task is not None or self._backlog else self._do)(late)
 
     def _walks_in(self, room_id: RoomId) -> bool:
         subscription = None if self._connection is None else self._connection.rooms.get(room_id)

@@ -27,7 +27,7 @@ log = logging.getLogger("tertulia.steward")
 
 
 class Steward:
-    """A `fanout.space.Asks`. *lease*: seconds that something is held by somebody who is gone; *kept*: seconds that a
+    """A `fanout.asks.Asks`. *lease*: seconds that something is held by somebody who is gone; *kept*: seconds that a
     place is."""
 
     def __init__(self, executor: Executor, hub: Hub, *, lease: float = 30.0, kept: float = 600.0) -> None:
