@@ -26,8 +26,9 @@ ABOUT = 0.05
 """Units around a way, within which lies all that has a say in where it ends."""
 CELL_BITS = 6
 """Cells are squares of 64 units."""
-STRIDE = 16.0
-"""Units. Whoever goes no farther meets only what their cell knows of."""
+STRIDE = 24.0
+"""Units. Whoever goes no farther, which is a step at the usual 400 units and 20 steps a second, meets only what their cell
+knows of."""
 MOST_STRIDES = 64
 MOST_CELLS = 16_384
 SOLID = -1
