@@ -170,6 +170,17 @@ def busy():
     return session
 
 
+@pytest.fixture
+async def walked(busy):
+    """Where it walks; it has moves for two rooms that are to be done later."""
+    walked = []
+    spaces = SimpleNamespace(walk=lambda connection, room, x, y, direction: walked.append(x) or True)
+    busy._lobby = structs.replace(busy._lobby, hub=SimpleNamespace(spaces=spaces))
+    for move in (step(1, 1.0), step(2, 2.0)):
+        busy._move_later(move, move.command, 60.0)
+    return walked
+
+
 def step(room_id, x):
     return Request(Move(room_id=RoomId(room_id), x=x, y=1.0), "update_position")
 
@@ -191,14 +202,7 @@ async def test_of_the_moves_that_are_done_later_the_last_in_each_room_counts(bus
     assert list(busy._backlog) == [moves[3]]
 
 
-async def test_a_move_that_is_done_at_once_is_not_undone_by_an_older_one(busy):
-    walked = []
-    hub = SimpleNamespace(
-        spaces=SimpleNamespace(walk=lambda connection, room, x, y, direction: walked.append(x) or True)
-    )
-    busy._lobby = structs.replace(busy._lobby, hub=hub)
-    for move in (step(1, 1.0), step(2, 2.0)):
-        busy._move_later(move, move.command, 60.0)
+async def test_a_move_that_is_done_at_once_is_not_undone_by_an_older_one(busy, walked):
     newer = step(1, 3.0)
     busy._do(newer)
     for _ in range(3):
@@ -206,14 +210,7 @@ async def test_a_move_that_is_done_at_once_is_not_undone_by_an_older_one(busy):
     assert walked == [3.0, 2.0]
 
 
-async def test_a_move_that_waits_is_done_before_what_came_after_it(busy):
-    walked = []
-    hub = SimpleNamespace(
-        spaces=SimpleNamespace(walk=lambda connection, room, x, y, direction: walked.append(x) or True)
-    )
-    busy._lobby = structs.replace(busy._lobby, hub=hub)
-    for move in (step(1, 1.0), step(2, 2.0)):
-        busy._move_later(move, move.command, 60.0)
+async def test_a_move_that_waits_is_done_before_what_came_after_it(busy, walked):
     busy._do(FRAMES["ping"])
     assert walked == [1.0, 2.0]
     assert list(busy._backlog) == [FRAMES["ping"]]
