@@ -8,7 +8,7 @@ import pytest
 
 from fanout_world import NOW, ROOM, MemorySocket, Plain, World, sent, until
 from tertulia.domain.commands import OpenedFloor
-from tertulia.domain.errors import AreaFull, NobodyNear, Unavailable
+from tertulia.domain.errors import AreaFull, NobodyNear, NotThere, Unavailable
 from tertulia.domain.events import BubbleUpdated, ObjectPlaced, RoomUpdated
 from tertulia.domain.models import Area, Place, Point, Room, Seat, Space, SpaceObject, Voice
 from tertulia.domain.roles import RoomKind
@@ -218,6 +218,27 @@ def test_who_was_let_in_next_door_and_has_turned_back_asks_to_be_where_they_are(
     space.refused(ANA, 1, AreaFull())
     assert ana.area_id is None
     assert space.floor.gate_at(ana.x, ana.y) is None
+
+
+def test_who_stands_where_they_were_not_let_in_yet_says_nothing_and_is_near_nobody(asked):
+    space = asked.space = LiveSpace(
+        opened_floor(areas=[]), asked, Counters(), is_own=lambda *one: True, wake=lambda space: None, lease=30.0
+    )
+    for user_id, x in ((ANA, 450), (2, 390)):
+        come(space, x, 350, user_id=user_id)
+    [booth] = opened_floor().room.space.areas
+    floor = msgspec.structs.replace(space.floor.space, areas=[booth])
+    room = msgspec.structs.replace(opened_floor().room, space=floor)
+    space.apply([RoomUpdated(user_id=2, room=room, created_at=NOW).placed(ROOM, 1)])
+    assert asked == [("enter", BOOTH, ANA)]
+    with pytest.raises(NotThere):
+        space.voice(ANA, nearby=False)
+    with pytest.raises(NobodyNear):
+        space.voice(2, nearby=True)
+    assert space.find_area_talk(ANA) == (True, None)
+    space.admitted(ANA, BOOTH, TALK)
+    assert space.voice(ANA, nearby=False) == (Voice(area_id=BOOTH), [])
+    assert space.find_area_talk(ANA) == (True, TALK)
 
 
 def in_the_booth(space, asked, user_id=ANA, x=450, y=350):
