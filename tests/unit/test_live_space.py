@@ -341,6 +341,28 @@ def test_nobody_talks_to_who_was_there_before_a_restart():
     assert space.voice(ANA, nearby=True)[0].hearers == [ANA, 2]
 
 
+def test_who_is_refused_where_they_are_is_put_out_whatever_they_wanted_meanwhile(space, asked):
+    ana = in_the_booth(space, asked)
+    space.ask_again(ana, BOOTH)
+    ana.asks_for = None  # they thought better of it
+    space.refused(ANA, BOOTH, AreaFull())
+    assert space.floor.gate_at(ana.x, ana.y) is None
+
+
+def test_who_is_on_another_node_by_now_may_ask_here_again(asked):
+    own = {ANA}
+    space = asked.space = LiveSpace(
+        opened_floor(), asked, Counters(), is_own=lambda room, user: user in own, wake=lambda space: None, lease=30.0
+    )
+    ana = come(space, 390, 350)
+    space.walk(ana, 450, 350, None, None)
+    own.clear()
+    space.admitted(ANA, BOOTH, TALK)
+    own.add(ANA)
+    space.walk(ana, 450, 350, None, None)
+    assert asked == [("enter", BOOTH, ANA)] * 2
+
+
 def test_the_place_of_who_leaves_is_forgotten_unless_they_are_back(space):
     come(space, 100, 100)
     come(space, 100, 100, user_id=2)

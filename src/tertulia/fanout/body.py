@@ -28,10 +28,10 @@ class Body:
     """One who is in the room, or was a moment ago (*gone_at*): their place is kept for when they are back.
 
     *area_id*: the gated area that they have been let into, or into none, at *area_since*. *was_here*: since this space was
-    opened, and not only before. *seat*: what they sit on; *risen_from*: what they have got up
-    from, which the log does not say yet. *asks_for*: the area that they want to be let into, for *wish*; *is_asking*: the
-    store is asked, or will be in a moment; *asked_at*: when it was last; *refused*: when they may ask for an area again.
-    *by*: the connection that moved them last. Times are of the monotonic clock.
+    opened, and not only before. *seat*: what they sit on; *risen_from*: what they have got up from, which the log does not
+    say yet. *asks_for*: the area that they want to be let into, for *wish*; *is_asking*: the store is asked, or will be in
+    a moment; *asked_at*: when it was last; *refused*: when they may ask for an area again. *by*: the connection that moved
+    them last. Times are of the monotonic clock.
     """
 
     __slots__ = (

@@ -10,11 +10,11 @@ from tertulia.fanout.occupancy import Occupancy
 from tertulia.fanout.space import LiveSpace
 
 SETTLED = 2.0
-"""Seconds after a step in which the store may not know yet what it led to."""
+"""Seconds in which the store may not know yet what somebody's step has led to."""
 
 
 class Holdings:
-    """Of all *spaces* of this node. *settled*: seconds after a step in which nothing is concluded from it."""
+    """Of all *spaces* of this node. *settled*: seconds in which nothing is concluded from where somebody has just gone."""
 
     def __init__(self, spaces: Mapping[RoomId, LiveSpace], occupancy: Occupancy, settled: float) -> None:
         self._spaces, self._occupancy, self._settled = spaces, occupancy, settled
@@ -39,7 +39,7 @@ class Holdings:
         return body.seat is None and body.risen_from == seat.object_id and monotonic() - body.seen_at > self._settled
 
     def has_left(self, stay: Stay) -> bool:
-        """Somebody of this node, who is in the room, and neither in the area of that stay nor on their way in or out."""
+        """Somebody of this node, who is in the room, and neither in the area of that stay nor about to be."""
         space = self._spaces.get(stay.parent_id)
         body = None if space is None else space.bodies.get(stay.user_id)
         if body is None or not body.is_here or not self._occupancy.is_own(stay.parent_id, stay.user_id):

@@ -291,7 +291,8 @@ class LiveSpace:
             self._asks.leave_area(self.room_id, area_id, user_id)
             return
         if not self._is_own(self.room_id, user_id):
-            return  # the node that they are on by now knows whether they are there
+            body.wish = body.asks_for = None  # the node that they are on by now knows whether they are there
+            return
         if body.asks_for != area_id:  # they changed their mind
             self._asks.leave_area(self.room_id, area_id, user_id)
             self._ask_for_next(body)
@@ -335,9 +336,8 @@ class LiveSpace:
         if body.area_id == area_id:
             body.area_id = None
             self._show(body)
-        if body.asks_for != area_id:
-            if body.asks_for is not None:
-                self._ask(body, body.asks_for)
+        if body.asks_for not in {None, area_id}:
+            self._ask_for_next(body)
             return
         wish, body.wish, body.asks_for = body.wish, None, None
         self._put_right(body)  # the area may have been made around them
