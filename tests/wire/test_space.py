@@ -60,6 +60,7 @@ async def test_a_walker_stops_at_the_wall_and_is_told_so_and_so_is_the_other(peo
 
     await sees(ana, ana.person, 300, 200)
     await sees(bea, ana.person, 300, 200)
+    await ana.event("position_updated", user_id=ana.person.id, x=300)
     assert ana.data("position_updated")[-1] | {"direction": None} == {
         "room_id": room,
         "user_id": ana.person.id,
